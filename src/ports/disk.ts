@@ -1,0 +1,57 @@
+/**
+ * One folder of files, as the log sees it. Names are relative, with `/` between folders, and never leave the folder.
+ *
+ * Durability, as POSIX gives it: `write` alone promises nothing; `sync` makes what was written before its call durable
+ * (bytes and size). A created, renamed or removed name is durable after `syncFolder` of the folder that holds it.
+ * All operations may overlap. After `write` or `sync` has failed nothing is known about the file's bytes: callers end
+ * the process.
+ *
+ * Every rejection is an `IoError`.
+ */
+export interface Disk {
+  /** Opens an existing file. `notFound` when there is none. */
+  open(name: string, access: "read" | "readWrite"): Promise<DiskFile>;
+  /** Creates an empty file for reading and writing. `conflict` when the name exists. */
+  create(name: string): Promise<DiskFile>;
+  /** Names of the files (not folders) directly in `folder` ("" is the root), sorted; `notFound` when there is none. */
+  list(folder: string): Promise<string[]>;
+  /** Creates a folder and its parents; without effect when it exists. */
+  makeFolder(folder: string): Promise<void>;
+  /** Renames over any existing file, atomically. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; `notFound` when there is none. Open handles keep reading it. */
+  remove(name: string): Promise<void>;
+  /** Makes created, renamed and removed names of `folder` durable. */
+  syncFolder(folder: string): Promise<void>;
+  /** Bytes that can still be written. */
+  freeBytes(): Promise<number>;
+}
+
+/** An open file. Positions and sizes in bytes. */
+export interface DiskFile {
+  /** Reads `into.length` bytes from `position`, fewer only at the end of the file. Resolves to the number read. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Writes all of `parts`, one behind the other, at `position`; rejects when any byte could not be written. */
+  write(parts: readonly Uint8Array[], position: number): Promise<void>;
+  /** fdatasync: what was written before this call survives a crash when it resolves. */
+  sync(): Promise<void>;
+  truncate(sizeBytes: number): Promise<void>;
+  sizeBytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** What may be done about a failed operation. */
+export type IoErrorKind = "retryable" | "notFound" | "conflict" | "fatal";
+
+/** A disk, network or object-store operation failed. `code` is the system's (ENOSPC, EIO, …) where it has one. */
+export class IoError extends Error {
+  override readonly name = "IoError";
+  readonly kind: IoErrorKind;
+  readonly code: string;
+
+  constructor(kind: IoErrorKind, code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+    this.code = code;
+  }
+}
