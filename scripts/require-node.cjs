@@ -1,0 +1,15 @@
+/**
+ * Loaded first by every npm script (`node --require`), in CommonJS without new syntax: under a Node.js that is too old
+ * it ends the script with what to do, where the script itself would not even parse.
+ */
+"use strict";
+
+var NODE_MAJOR_MIN = 24;
+
+if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR_MIN) {
+  console.error(
+    "this script needs Node.js " + NODE_MAJOR_MIN + " or newer; this is " + process.version + " (" + process.execPath + ").\n" +
+      "Run `npm ci`, which installs the Node.js of this repository, and use `npm run`, which finds it.",
+  );
+  process.exit(1);
+}
