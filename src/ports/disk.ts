@@ -4,9 +4,9 @@
  * Durability, as POSIX gives it: `write` alone promises nothing; `sync` makes what was written before its call durable
  * (bytes and size). A created, renamed or removed name is durable after `syncFolder` of the folder that holds it.
  * All operations may overlap. After `write` or `sync` has failed nothing is known about the file's bytes: callers end
- * the process.
+ * the process. (A second `sync` may succeed although the first one's bytes are lost.)
  *
- * Every rejection is an `IoError`.
+ * Every rejection is an `IoError`; of `write`, `sync`, `truncate` and `syncFolder` always of kind `fatal`.
  */
 export interface Disk {
   /** Opens an existing file. `notFound` when there is none. */
@@ -15,9 +15,9 @@ export interface Disk {
   create(name: string): Promise<DiskFile>;
   /** Names of the files (not folders) directly in `folder` ("" is the root), sorted; `notFound` when there is none. */
   list(folder: string): Promise<string[]>;
-  /** Creates a folder and its parents; without effect when it exists. */
+  /** Creates a folder and its parents ("" is the root itself); without effect when it exists. */
   makeFolder(folder: string): Promise<void>;
-  /** Renames over any existing file, atomically. */
+  /** Renames a file over any existing file, atomically; `notFound` when there is none. Open handles stay with it. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; `notFound` when there is none. Open handles keep reading it. */
   remove(name: string): Promise<void>;
@@ -31,12 +31,17 @@ export interface Disk {
 export interface DiskFile {
   /** Reads `into.length` bytes from `position`, fewer only at the end of the file. Resolves to the number read. */
   read(into: Uint8Array, position: number): Promise<number>;
-  /** Writes all of `parts`, one behind the other, at `position`; rejects when any byte could not be written. */
+  /**
+   * Writes all of `parts`, one behind the other, at `position`, which may lie beyond the end (the gap reads as zeroes);
+   * rejects when any byte could not be written. The parts must not change until it settles.
+   */
   write(parts: readonly Uint8Array[], position: number): Promise<void>;
-  /** fdatasync: what was written before this call survives a crash when it resolves. */
+  /** fdatasync: what was written before this call (its `write` had resolved) survives a crash when it resolves. */
   sync(): Promise<void>;
+  /** Cuts the file, or lengthens it with zeroes. */
   truncate(sizeBytes: number): Promise<void>;
   sizeBytes(): Promise<number>;
+  /** Waits for the operations in flight; any later one is rejected (EBADF). Without effect when called again. */
   close(): Promise<void>;
 }
 

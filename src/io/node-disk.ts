@@ -1,0 +1,220 @@
+/**
+ * A folder on a local disk.
+ *
+ * The callback form of `node:fs` is used, wrapped in promises here: `fs.promises` costs several times the CPU for
+ * each call. Nothing is buffered: every operation goes to the system as it is asked for.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import { IoError, type Disk, type DiskFile } from "../ports/disk.ts";
+import { checkFileName, checkFolderName } from "./disk-name.ts";
+import { ioError } from "./io-error.ts";
+
+/** The most buffers one `writev` takes (IOV_MAX of Linux and macOS). */
+const MAX_PARTS_PER_WRITE = 1024;
+
+/** @param folder the root; it need not exist until the first operation (`makeFolder("")` makes it). */
+export function createNodeDisk(folder: string): Disk {
+  return new NodeDisk(path.resolve(folder));
+}
+
+type Done<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
+
+/** The promise of one call of `node:fs`. */
+function call<T = void>(start: (done: Done<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, value) => {
+      if (error) reject(error);
+      else resolve(value as T);
+    });
+  });
+}
+
+class NodeDisk implements Disk {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async open(name: string, access: "read" | "readWrite"): Promise<DiskFile> {
+    return this.#openFile("open", name, access === "read" ? "r" : "r+");
+  }
+
+  async create(name: string): Promise<DiskFile> {
+    return this.#openFile("create", name, "wx+");
+  }
+
+  async list(folder: string): Promise<string[]> {
+    const full = this.#folderPath(folder);
+    const entries = await attempt("list", full, () =>
+      call<fs.Dirent[]>((done) => fs.readdir(full, { withFileTypes: true }, done)),
+    );
+    return entries
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => entry.name)
+      .sort();
+  }
+
+  async makeFolder(folder: string): Promise<void> {
+    const full = this.#folderPath(folder);
+    await attempt("create folder", full, () =>
+      call<string | undefined>((done) => fs.mkdir(full, { recursive: true }, done)),
+    );
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const [fullFrom, fullTo] = [this.#filePath(from), this.#filePath(to)];
+    await attempt("rename", `${fullFrom} to ${to}`, () => call((done) => fs.rename(fullFrom, fullTo, done)));
+  }
+
+  async remove(name: string): Promise<void> {
+    const full = this.#filePath(name);
+    await attempt("remove", full, () => call((done) => fs.unlink(full, done)));
+  }
+
+  async syncFolder(folder: string): Promise<void> {
+    const full = this.#folderPath(folder);
+    await attempt("sync folder", full, async () => {
+      const fd = await call<number>((done) => fs.open(full, "r", done));
+      try {
+        await call((done) => fs.fsync(fd, done));
+      } finally {
+        await call((done) => fs.close(fd, done));
+      }
+    });
+  }
+
+  async freeBytes(): Promise<number> {
+    const stats = await attempt("read the free space of", this.#root, () =>
+      call<fs.StatsFs>((done) => fs.statfs(this.#root, done)),
+    );
+    // What this user may still take; the system keeps some of `bfree` for root.
+    return stats.bavail * stats.bsize;
+  }
+
+  async #openFile(operation: string, name: string, flags: string): Promise<DiskFile> {
+    const full = this.#filePath(name);
+    const fd = await attempt(operation, full, () => call<number>((done) => fs.open(full, flags, done)));
+    return new NodeFile(fd, full);
+  }
+
+  #filePath(name: string): string {
+    checkFileName(name);
+    return path.join(this.#root, name);
+  }
+
+  #folderPath(folder: string): string {
+    checkFolderName(folder);
+    return path.join(this.#root, folder);
+  }
+}
+
+/**
+ * An open descriptor. The system hands a closed descriptor's number to the next file opened, so an operation that
+ * came late would read or write another file: `close` waits for those in flight, and later ones are refused.
+ */
+class NodeFile implements DiskFile {
+  readonly #fd: number;
+  readonly #path: string;
+  #inFlight = 0;
+  #closed: Promise<void> | undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(fd: number, fullPath: string) {
+    this.#fd = fd;
+    this.#path = fullPath;
+  }
+
+  read(into: Uint8Array, position: number): Promise<number> {
+    return this.#perform("read", () => readFully(this.#fd, into, position));
+  }
+
+  write(parts: readonly Uint8Array[], position: number): Promise<void> {
+    return this.#perform("write", () => writeFully(this.#fd, parts, position));
+  }
+
+  sync(): Promise<void> {
+    return this.#perform("sync", () => call((done) => fs.fdatasync(this.#fd, done)));
+  }
+
+  truncate(sizeBytes: number): Promise<void> {
+    return this.#perform("truncate", () => call((done) => fs.ftruncate(this.#fd, sizeBytes, done)));
+  }
+
+  async sizeBytes(): Promise<number> {
+    const stats = await this.#perform("read the size of", () => call<fs.Stats>((done) => fs.fstat(this.#fd, done)));
+    return stats.size;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await attempt("close", this.#path, () => call((done) => fs.close(this.#fd, done)));
+  }
+
+  async #perform<T>(operation: string, work: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw closedFile(operation, this.#path);
+    this.#inFlight++;
+    try {
+      return await attempt(operation, this.#path, work);
+    } finally {
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#idle?.();
+    }
+  }
+}
+
+async function attempt<T>(operation: string, subject: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw ioError(error, operation, subject);
+  }
+}
+
+function closedFile(operation: string, fullPath: string): IoError {
+  return ioError(Object.assign(new Error("closed"), { code: "EBADF" }), operation, fullPath);
+}
+
+/** A read may give less than asked for before the end of the file; only 0 is the end. */
+async function readFully(fd: number, into: Uint8Array, position: number): Promise<number> {
+  let filled = 0;
+  while (filled < into.length) {
+    const size = await call<number>((done) => fs.read(fd, into, filled, into.length - filled, position + filled, done));
+    if (size === 0) break;
+    filled += size;
+  }
+  return filled;
+}
+
+/** A write may take less than it was given (2 GiB, a full disk, a signal): what is left goes out with the next. */
+async function writeFully(fd: number, parts: readonly Uint8Array[], position: number): Promise<void> {
+  let rest = parts.filter((part) => part.length > 0);
+  let at = position;
+  while (rest.length > 0) {
+    const batch = rest.length > MAX_PARTS_PER_WRITE ? rest.slice(0, MAX_PARTS_PER_WRITE) : rest;
+    const size = await call<number>((done) => fs.writev(fd, batch, at, done));
+    if (size === 0) throw Object.assign(new Error("the system took no bytes"), { code: "EIO" });
+    rest = dropBytes(rest, size);
+    at += size;
+  }
+}
+
+/** `parts` without their first `size` bytes. */
+export function dropBytes(parts: readonly Uint8Array[], size: number): Uint8Array[] {
+  let index = 0;
+  let left = size;
+  for (; index < parts.length; index++) {
+    const length = parts[index]!.length;
+    if (length > left) break;
+    left -= length;
+  }
+  const rest = parts.slice(index);
+  if (left > 0) rest[0] = rest[0]!.subarray(left);
+  return rest;
+}
