@@ -1,0 +1,188 @@
+/**
+ * A broker as a process of its own: started from a command, awaited, frozen, killed, started again, measured.
+ *
+ * The process leads a process group, and every signal and every measurement concerns the whole group, so that a
+ * wrapper script or a child process of the broker is never left out. Linux only: /proc gives the measurements.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { createConnection, createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { groupUsage, resetPeakMemory, type Usage, unreadBytes } from "./proc.ts";
+
+/** Where one broker lives. It keeps both over its restarts. */
+export interface BrokerHome {
+  readonly port: number;
+  /** Holds everything that this broker writes, its log of the process (`broker.log`) included. */
+  readonly folder: string;
+}
+
+/** A program that can be run as a broker. */
+export interface BrokerKind {
+  /** "chronik" or "kafka". */
+  readonly name: string;
+  /** Does once what a new folder needs before its first start. */
+  prepare(home: BrokerHome): Promise<void>;
+  /** The command that runs the broker in the foreground. */
+  command(home: BrokerHome): { readonly file: string; readonly args: readonly string[] };
+}
+
+const START_DEADLINE_MS = 60_000;
+const STOP_DEADLINE_MS = 30_000;
+const POLL_INTERVAL_MS = 5;
+
+export class Broker {
+  readonly kind: BrokerKind;
+  readonly home: BrokerHome;
+  #process: ChildProcess | undefined;
+
+  constructor(kind: BrokerKind, home: BrokerHome) {
+    this.kind = kind;
+    this.home = home;
+    // The group would outlive this process otherwise.
+    process.on("exit", () => this.#signal("SIGKILL"));
+  }
+
+  /** HOST:PORT, as clients take it. */
+  get address(): string {
+    return `127.0.0.1:${this.home.port}`;
+  }
+
+  get logFile(): string {
+    return join(this.home.folder, "broker.log");
+  }
+
+  /** Starts the process and returns at once. Follow with `accepting`. */
+  async launch(): Promise<void> {
+    if (this.#process !== undefined) throw new Error(`${this.kind.name} is running already`);
+    mkdirSync(this.home.folder, { recursive: true });
+    await this.kind.prepare(this.home);
+    const { file, args } = this.kind.command(this.home);
+    const log = openSync(this.logFile, "a");
+    const child = spawn(file, args, { detached: true, stdio: ["ignore", log, log] });
+    closeSync(log);
+    child.on("error", () => {}); // reported by `once` below
+    await once(child, "spawn");
+    this.#process = child;
+  }
+
+  /** Waits until the port takes connections. */
+  async accepting(): Promise<void> {
+    const deadline = performance.now() + START_DEADLINE_MS;
+    while (!(await connects(this.home.port))) {
+      if (this.#ended()) throw new Error(`${this.kind.name} ended while it started:\n${this.logTail()}`);
+      if (performance.now() > deadline) {
+        throw new Error(`${this.kind.name} took no connection on port ${this.home.port} in ${START_DEADLINE_MS} ms`);
+      }
+      await delay(POLL_INTERVAL_MS);
+    }
+  }
+
+  async start(): Promise<void> {
+    await this.launch();
+    await this.accepting();
+  }
+
+  /** Stops the process where it is, in the middle of whatever it does. Only `kill` ends that. */
+  freeze(): void {
+    this.#signal("SIGSTOP");
+  }
+
+  /** Bytes that clients have sent and the broker has not read yet. */
+  unreadBytes(): number {
+    return unreadBytes(this.home.port);
+  }
+
+  /** `kill -9`, and waits until the process is gone. */
+  async kill(): Promise<void> {
+    if (this.#ended()) throw new Error(`${this.kind.name} ended by itself:\n${this.logTail()}`);
+    await this.#end("SIGKILL");
+  }
+
+  /** SIGTERM, and waits for a clean end. */
+  async stop(): Promise<void> {
+    if (this.#process === undefined) return;
+    if (this.#ended()) throw new Error(`${this.kind.name} ended by itself:\n${this.logTail()}`);
+    const late = setTimeout(() => this.#signal("SIGKILL"), STOP_DEADLINE_MS);
+    await this.#end("SIGTERM");
+    clearTimeout(late);
+  }
+
+  /** CPU time since the start and memory now, of the whole group. */
+  usage(): Usage {
+    return groupUsage(this.#groupId());
+  }
+
+  /** Lets the peak of memory count from now. */
+  resetPeakMemory(): void {
+    resetPeakMemory(this.#groupId());
+  }
+
+  logTail(): string {
+    if (!existsSync(this.logFile)) return "";
+    return readFileSync(this.logFile, "utf8").trimEnd().split("\n").slice(-20).join("\n");
+  }
+
+  #groupId(): number {
+    const pid = this.#process?.pid;
+    if (pid === undefined) throw new Error(`${this.kind.name} is not running`);
+    return pid;
+  }
+
+  #ended(): boolean {
+    return this.#process === undefined || this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#process?.pid === undefined || this.#ended()) return;
+    process.kill(-this.#process.pid, signal);
+  }
+
+  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    if (this.#process !== undefined && !this.#ended()) {
+      const ended = once(this.#process, "exit");
+      this.#signal(signal);
+      await ended;
+    }
+    this.#process = undefined;
+  }
+}
+
+/** A port P such that P and P + 1 are free now (Kafka's controller takes the second). */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const first = await listen(0);
+    if (first === undefined) continue;
+    const second = await listen(first + 1);
+    if (second !== undefined) return first;
+  }
+}
+
+/** Listens for a moment; the port, or undefined when it is taken. */
+async function listen(port: number): Promise<number | undefined> {
+  const server = createServer();
+  try {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+  } catch {
+    return undefined;
+  }
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return address !== null && typeof address === "object" ? address.port : undefined;
+}
+
+async function connects(port: number): Promise<boolean> {
+  const socket = createConnection({ port, host: "127.0.0.1" });
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
