@@ -13,11 +13,15 @@ import { assert } from "../../base/assert.ts";
 import { decoderSource } from "./generate-decoder.ts";
 import { encoderSource } from "./generate-encoder.ts";
 import type { Reader } from "./reader.ts";
-import type { Message, MessageInput, MessageSchema } from "./schema.ts";
+import type { MessageSchema, StructInput, StructValue } from "./schema.ts";
 import { hasVersion } from "./versions.ts";
 import { UnencodableMessage, type Writer } from "./writer.ts";
 
-export type { Message, MessageInput } from "./schema.ts";
+/** A decoded value of schema `S`. */
+export type Message<S extends MessageSchema> = StructValue<S["fields"]>;
+
+/** A value to encode with schema `S`; what is left out takes its default. */
+export type MessageInput<S extends MessageSchema> = StructInput<S["fields"]>;
 
 type Decoder = (reader: Reader) => unknown;
 type Encoder = (writer: Writer, value: unknown) => void;

@@ -3,7 +3,7 @@
  *
  * One definition holds every version, as Kafka's own specifications do, so that a version is a matter of data and not of
  * code. `message.ts` turns a definition into a decoder and an encoder; TypeScript infers the types of values from it
- * (`Message`, `MessageInput`). API messages, headers and the records of the log's state all use this form.
+ * (`Message`, `MessageInput` there). API messages, headers and the records of the log's state all use this form.
  *
  *     export const exampleRequest = defineMessage({
  *       apiKey: 99, name: "ExampleRequest", valid: "0-3", flexible: "2+",
@@ -132,12 +132,6 @@ export interface MessageSchema<F extends Fields = Fields> {
   /** Filled by `message.ts`, one entry per version in use. */
   readonly compiled: { readonly decoders: unknown[]; readonly encoders: unknown[] };
 }
-
-/** A decoded value of schema `S`. */
-export type Message<S extends MessageSchema> = StructValue<S["fields"]>;
-
-/** A value to encode with schema `S`; what is left out takes its default. */
-export type MessageInput<S extends MessageSchema> = StructInput<S["fields"]>;
 
 /** Defines a message; see the head of this file. */
 export function defineMessage<const F extends Fields>(definition: {

@@ -5,18 +5,8 @@
  * 8 which records were refused, and a message (KIP-467) · 9 flexible · 10 tells the new leader (KIP-951) · 12 adds the
  * partition to the transaction on the way (KIP-890) · 13 topic ids instead of names (KIP-516).
  */
-import {
-  array,
-  defineMessage,
-  int16,
-  int32,
-  type Message,
-  offset64,
-  records,
-  string,
-  struct,
-  uuid,
-} from "../codec/schema.ts";
+import type { Message } from "../codec/message.ts";
+import { array, defineMessage, int16, int32, offset64, records, string, struct, uuid } from "../codec/schema.ts";
 
 export const produceRequest = defineMessage({
   name: "ProduceRequest",

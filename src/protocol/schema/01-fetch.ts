@@ -6,6 +6,7 @@
  * instead of names (KIP-516) · 15 replica state as one field (KIP-903) · 16 tells the new leader (KIP-951) · 17 directory of
  * the replica (KIP-853) · 18 high watermark of the replica (KIP-1166).
  */
+import type { Message } from "../codec/message.ts";
 import {
   array,
   arrayOf,
@@ -14,7 +15,6 @@ import {
   int16,
   int32,
   int64,
-  type Message,
   offset64,
   records,
   string,

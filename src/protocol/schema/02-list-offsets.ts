@@ -4,7 +4,8 @@
  *
  * Versions: 2 isolation level · 4 leader epochs · 6 flexible · 10 time limit for what has to be read remotely (KIP-1075).
  */
-import { array, defineMessage, int8, int16, int32, int64, type Message, offset64, string } from "../codec/schema.ts";
+import type { Message } from "../codec/message.ts";
+import { array, defineMessage, int8, int16, int32, int64, offset64, string } from "../codec/schema.ts";
 
 export const listOffsetsRequest = defineMessage({
   name: "ListOffsetsRequest",

@@ -5,7 +5,8 @@
  * 2 cluster id · 4 whether to create topics · 5 offline replicas · 7 leader epoch · 8 permitted operations (those of the
  * cluster until 10) · 9 flexible · 10 topic ids in the answer · 12 asking by topic id · 13 an error for the whole answer.
  */
-import { array, arrayOf, bool, defineMessage, int16, int32, type Message, string, uuid } from "../codec/schema.ts";
+import type { Message } from "../codec/message.ts";
+import { array, arrayOf, bool, defineMessage, int16, int32, string, uuid } from "../codec/schema.ts";
 
 export const metadataRequest = defineMessage({
   name: "MetadataRequest",

@@ -5,7 +5,8 @@
  * flexible, so that any client can read it. Versions: 1 throttle time · 3 flexible, client name and version (KIP-511),
  * features (KIP-584) · 4 features whose least version is 0.
  */
-import { array, bool, defineMessage, int16, int32, type Message, offset64, string } from "../codec/schema.ts";
+import type { Message } from "../codec/message.ts";
+import { array, bool, defineMessage, int16, int32, offset64, string } from "../codec/schema.ts";
 
 export const apiVersionsRequest = defineMessage({
   name: "ApiVersionsRequest",

@@ -5,18 +5,8 @@
  * Versions: 5 flexible, and the answer has the topic's configuration (KIP-525) · 6 quotas may refuse (KIP-599) · 7 topic
  * ids in the answer.
  */
-import {
-  array,
-  arrayOf,
-  bool,
-  defineMessage,
-  int8,
-  int16,
-  int32,
-  type Message,
-  string,
-  uuid,
-} from "../codec/schema.ts";
+import type { Message } from "../codec/message.ts";
+import { array, arrayOf, bool, defineMessage, int8, int16, int32, string, uuid } from "../codec/schema.ts";
 
 export const createTopicsRequest = defineMessage({
   name: "CreateTopicsRequest",

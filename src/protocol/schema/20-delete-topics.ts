@@ -3,7 +3,8 @@
  *
  * Versions: 4 flexible · 5 error messages · 6 topic ids.
  */
-import { array, arrayOf, defineMessage, int16, int32, type Message, string, uuid } from "../codec/schema.ts";
+import type { Message } from "../codec/message.ts";
+import { array, arrayOf, defineMessage, int16, int32, string, uuid } from "../codec/schema.ts";
 
 export const deleteTopicsRequest = defineMessage({
   name: "DeleteTopicsRequest",

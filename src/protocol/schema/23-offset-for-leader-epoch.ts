@@ -3,7 +3,8 @@
  *
  * Versions: 3 replica id, -2 for a reader that is no replica · 4 flexible.
  */
-import { array, defineMessage, int16, int32, type Message, offset64, string } from "../codec/schema.ts";
+import type { Message } from "../codec/message.ts";
+import { array, defineMessage, int16, int32, offset64, string } from "../codec/schema.ts";
 
 export const offsetForLeaderEpochRequest = defineMessage({
   name: "OffsetForLeaderEpochRequest",

@@ -3,7 +3,8 @@
  *
  * Versions: 1 source and synonyms · 3 type and documentation · 4 flexible.
  */
-import { array, arrayOf, bool, defineMessage, int8, int16, int32, type Message, string } from "../codec/schema.ts";
+import type { Message } from "../codec/message.ts";
+import { array, arrayOf, bool, defineMessage, int8, int16, int32, string } from "../codec/schema.ts";
 
 export const describeConfigsRequest = defineMessage({
   name: "DescribeConfigsRequest",

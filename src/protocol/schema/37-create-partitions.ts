@@ -3,7 +3,8 @@
  *
  * Versions: 2 flexible · 3 quotas may refuse (KIP-599).
  */
-import { array, arrayOf, bool, defineMessage, int16, int32, type Message, string } from "../codec/schema.ts";
+import type { Message } from "../codec/message.ts";
+import { array, arrayOf, bool, defineMessage, int16, int32, string } from "../codec/schema.ts";
 
 export const createPartitionsRequest = defineMessage({
   name: "CreatePartitionsRequest",

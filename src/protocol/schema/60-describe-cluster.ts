@@ -3,7 +3,8 @@
  *
  * Versions: 1 brokers or controllers (KIP-919) · 2 fenced brokers (KIP-1073).
  */
-import { array, bool, defineMessage, int8, int16, int32, type Message, string } from "../codec/schema.ts";
+import type { Message } from "../codec/message.ts";
+import { array, bool, defineMessage, int8, int16, int32, string } from "../codec/schema.ts";
 
 export const describeClusterRequest = defineMessage({
   name: "DescribeClusterRequest",
