@@ -56,10 +56,10 @@ const FACTS = ["presence", "type", "nullable", "default", "neverCompact"] as con
 export function compareMessage(schema: MessageSchema, spec: Spec): string[] {
   const valid = parseVersions(spec.validVersions);
   const differences: string[] = [];
-  const different = (what: string, ours: unknown, theirs: unknown): void => {
+  const different = (what: string, ours: string, theirs: string): void => {
     if (ours !== theirs) differences.push(`${spec.name}: ${what} is ${ours}, in the specification ${theirs}`);
   };
-  different("api key", schema.apiKey, spec.apiKey);
+  different("API key", String(schema.apiKey), String(spec.apiKey));
   different("valid versions", rangeText(schema.valid), rangeText(valid));
   if (differences.length > 0) return differences;
 

@@ -3,8 +3,6 @@
  * the fastest key a Map can have, and needs no conversion when it goes back on the wire. People see Kafka's form, which
  * is 22 characters of unpadded base64url.
  */
-import type { Random } from "../ports/random.ts";
-
 declare const brand: unique symbol;
 
 /** 16 bytes as 16 Latin-1 characters. Print it with `formatUuid`. */
@@ -34,9 +32,10 @@ export function parseUuid(text: string): Uuid | undefined {
 
 /**
  * A random (version 4, RFC 9562) id. Never one whose text starts with "-", which Kafka avoids too because command
- * lines would take it for an option: those are the first bytes 0xF8 to 0xFB, and their top bit is cleared.
+ * lines would take it for an option: those are the first bytes 0xF8 to 0xFB, and their top bit is cleared. `random` is the
+ * port of that name.
  */
-export function newUuid(random: Random): Uuid {
+export function newUuid(random: { bytes(size: number): Buffer }): Uuid {
   const bytes = random.bytes(UUID_BYTES);
   bytes[6] = (bytes[6]! & 0x0f) | 0x40;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;

@@ -47,7 +47,6 @@ class DecoderGenerator {
   /** Adds the function that reads a struct; returns its name. */
   structFunction(fields: Fields): string {
     const { inline, tagged } = fieldsOfVersion(fields, this.of);
-    const read = new Set([...inline, ...tagged]);
     const lines: string[] = [];
     for (const { name, field } of inline) lines.push(`const $${name} = ${this.valueExpression(field)};`);
     for (const { name, field } of tagged) lines.push(`let $${name} = ${defaultExpression(field)};`);
@@ -65,9 +64,9 @@ class DecoderGenerator {
     } else if (this.of.flexible) {
       lines.push("r.skipTags();");
     }
-    const names = new Set([...read].map(({ name }) => name));
+    const read = new Set([...inline, ...tagged].map(({ name }) => name));
     const properties = Object.entries(fields).map(([name, field]) =>
-      names.has(name) ? `${name}: $${name}` : `${name}: ${defaultExpression(field)}`,
+      read.has(name) ? `${name}: $${name}` : `${name}: ${defaultExpression(field)}`,
     );
     lines.push(`return { ${properties.join(", ")} };`);
     return this.addFunction(lines);
@@ -75,7 +74,7 @@ class DecoderGenerator {
 
   private arrayFunction(field: ArrayField): string {
     const nullable = hasVersion(field.nullable, this.of.version);
-    const count = sizedMethod("count", this.of.flexible, nullable);
+    const count = sizedMethod("count", { compact: this.of.flexible, nullable });
     return this.addFunction([
       `const count = r.${count}(${minElementBytes(field.element, this.of)});`,
       ...(nullable ? ["if (count === -1) return null;"] : []),
@@ -86,16 +85,10 @@ class DecoderGenerator {
   }
 
   private valueExpression(field: Field): string {
-    switch (field.type) {
-      case "array":
-        return `${this.arrayFunction(field)}(r)`;
-      case "struct": {
-        const value = `${this.structFunction(field.fields)}(r)`;
-        return hasVersion(field.nullable, this.of.version) ? `(r.structPresent() ? ${value} : null)` : value;
-      }
-      default:
-        return `r.${scalarMethod(field, this.of)}()`;
-    }
+    if (field.type === "array") return `${this.arrayFunction(field)}(r)`;
+    if (field.type !== "struct") return `r.${scalarMethod(field, this.of)}()`;
+    const value = `${this.structFunction(field.fields)}(r)`;
+    return hasVersion(field.nullable, this.of.version) ? `(r.structPresent() ? ${value} : null)` : value;
   }
 
   private addFunction(lines: readonly string[]): string {

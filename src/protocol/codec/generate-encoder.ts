@@ -65,42 +65,31 @@ class EncoderGenerator {
   private arrayFunction(field: ArrayField): string {
     const nullable = hasVersion(field.nullable, this.of.version);
     return this.addFunction("w, elements", [
-      `w.${sizedMethod("count", this.of.flexible, nullable)}(elements);`,
+      `w.${sizedMethod("count", { compact: this.of.flexible, nullable })}(elements);`,
       ...(nullable ? ["if (elements === null) return;"] : []),
       `for (let i = 0; i < elements.length; i++) ${this.writeStatement(field.element, "elements[i]")}`,
     ]);
   }
 
   private writeStatement(field: Field, value: string): string {
-    switch (field.type) {
-      case "array":
-        return `${this.arrayFunction(field)}(w, ${value});`;
-      case "struct": {
-        const write = `${this.structFunction(field.fields)}(w, ${value});`;
-        if (!hasVersion(field.nullable, this.of.version)) return write;
-        return `{ w.structPresent(${value} !== null); if (${value} !== null) ${write} }`;
-      }
-      default:
-        return `w.${scalarMethod(field, this.of)}(${value});`;
-    }
+    if (field.type === "array") return `${this.arrayFunction(field)}(w, ${value});`;
+    if (field.type !== "struct") return `w.${scalarMethod(field, this.of)}(${value});`;
+    const write = `${this.structFunction(field.fields)}(w, ${value});`;
+    if (!hasVersion(field.nullable, this.of.version)) return write;
+    return `{ w.structPresent(${value} !== null); if (${value} !== null) ${write} }`;
   }
 
   /** An expression that is true when `value` is neither left out nor the default. */
   private differsFromDefault(field: Field, value: string): string {
-    const given = `${value} !== undefined`;
-    if (field.default === null) return `(${given} && ${value} !== null)`;
-    switch (field.type) {
-      case "array":
-      case "bytes":
-        return `(${given} && (${value} === null || ${value}.length !== 0))`;
-      case "struct":
-        return `(${given} && (${value} === null || ${this.structDiffersFunction(field.fields)}(${value})))`;
-      case "int64":
-        // Loose on purpose: 1n and 1 are the same value.
-        return `(${given} && ${value} != ${defaultExpression(field)})`;
-      default:
-        return `(${given} && ${value} !== ${defaultExpression(field)})`;
-    }
+    return `(${value} !== undefined && ${this.isNotDefault(field, value)})`;
+  }
+
+  private isNotDefault(field: Field, value: string): string {
+    if (field.default === null) return `${value} !== null`;
+    if (field.type === "array" || field.type === "bytes") return `(${value} === null || ${value}.length !== 0)`;
+    if (field.type === "struct") return `(${value} === null || ${this.structDiffersFunction(field.fields)}(${value}))`;
+    // Loose for int64, where 1n and 1 are the same value.
+    return `${value} ${field.type === "int64" ? "!=" : "!=="} ${defaultExpression(field)}`;
   }
 
   private structDiffersFunction(fields: Fields): string {

@@ -2,9 +2,9 @@
  * What the generated decoder and encoder of a schema version have in common: which fields that version has, and how the
  * names of the primitive types of `Reader` and `Writer` come about.
  */
-import { assert, unreachable } from "../../base/assert.ts";
+import { assert } from "../../base/assert.ts";
 import { UUID_BYTES } from "../../base/uuid.ts";
-import type { Field, Fields } from "./schema.ts";
+import type { Field, Fields, ScalarField, ScalarType } from "./schema.ts";
 import { hasVersion } from "./versions.ts";
 
 /** One version of a schema. */
@@ -49,80 +49,52 @@ export function fieldsOfVersion(fields: Fields, { version, flexible }: SchemaVer
  * the length of an array.
  */
 export function sizedMethod(
-  type: "string" | "bytes" | "records" | "count",
-  compact: boolean,
-  nullable: boolean,
+  type: SizedType | "count",
+  { compact, nullable }: { readonly compact: boolean; readonly nullable: boolean },
 ): string {
   const words = [...(compact ? ["compact"] : []), ...(nullable ? ["nullable"] : []), type];
-  return words.map((word, i) => (i === 0 ? word : word[0]!.toUpperCase() + word.slice(1))).join("");
+  return words.map((word, i) => (i === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1))).join("");
 }
 
 /** The method of `Reader` and `Writer` for a scalar field. */
-export function scalarMethod(field: Field, of: SchemaVersion): string {
-  switch (field.type) {
-    case "string":
-    case "bytes":
-    case "records":
-      return sizedMethod(field.type, of.flexible && !field.neverCompact, hasVersion(field.nullable, of.version));
-    case "array":
-    case "struct":
-      throw new TypeError(`${field.type} is no scalar`);
-    default:
-      return field.type;
-  }
+export function scalarMethod(field: ScalarField, of: SchemaVersion): string {
+  if (!isSized(field.type)) return field.type;
+  return sizedMethod(field.type, {
+    compact: of.flexible && !field.neverCompact,
+    nullable: hasVersion(field.nullable, of.version),
+  });
 }
 
 /** The default of a field as a JavaScript expression. Arrays and structs are new ones each time. */
 export function defaultExpression(field: Field): string {
   if (field.default === null) return "null";
-  switch (field.type) {
-    case "array":
-      return "[]";
-    case "struct":
-      return `{ ${Object.entries(field.fields)
-        .map(([name, inner]) => `${name}: ${defaultExpression(inner)}`)
-        .join(", ")} }`;
-    case "bytes":
-      return "NO_BYTES";
-    default:
-      return literal(field.default);
-  }
+  if (field.type === "array") return "[]";
+  if (field.type === "bytes") return "NO_BYTES";
+  if (field.type !== "struct") return literal(field.default);
+  const properties = Object.entries(field.fields).map(([name, inner]) => `${name}: ${defaultExpression(inner)}`);
+  return `{ ${properties.join(", ")} }`;
 }
 
 function literal(value: number | bigint | boolean | string): string {
   return typeof value === "bigint" ? `${value}n` : JSON.stringify(value);
 }
 
-/** The least number of bytes one value can take: what a count of elements is checked with. */
-export function minBytes(field: Field, of: SchemaVersion): number {
-  const nullable = hasVersion(field.nullable, of.version);
-  switch (field.type) {
-    case "int8":
-    case "bool":
-      return 1;
-    case "int16":
-    case "uint16":
-      return 2;
-    case "int32":
-    case "uint32":
-      return 4;
-    case "int64":
-    case "offset64":
-    case "float64":
-      return 8;
-    case "uuid":
-      return UUID_BYTES;
-    case "string":
-      return of.flexible && !field.neverCompact ? 1 : 2;
-    case "bytes":
-    case "records":
-    case "array":
-      return of.flexible ? 1 : 4;
-    case "struct":
-      return nullable ? 1 : minStructBytes(field.fields, of);
-    default:
-      return unreachable(field);
-  }
+/**
+ * The least number of bytes that one element of an array can take: what a count of elements is checked with. Elements of no
+ * bytes are refused, for a peer could announce any number of them.
+ */
+export function minElementBytes(element: Field, of: SchemaVersion): number {
+  const bytes = minBytes(element, of);
+  assert(bytes > 0, "the elements of an array take at least one byte");
+  return bytes;
+}
+
+function minBytes(field: Field, of: SchemaVersion): number {
+  if (field.type === "array") return of.flexible ? 1 : 4;
+  if (field.type === "struct") return hasVersion(field.nullable, of.version) ? 1 : minStructBytes(field.fields, of);
+  if (!isSized(field.type)) return FIXED_BYTES[field.type];
+  if (of.flexible && !field.neverCompact) return 1;
+  return field.type === "string" ? 2 : 4;
 }
 
 function minStructBytes(fields: Fields, of: SchemaVersion): number {
@@ -131,9 +103,22 @@ function minStructBytes(fields: Fields, of: SchemaVersion): number {
   return bytes;
 }
 
-/** An array whose elements take no bytes could announce any number of them. */
-export function minElementBytes(element: Field, of: SchemaVersion): number {
-  const bytes = minBytes(element, of);
-  assert(bytes > 0, "the elements of an array take at least one byte");
-  return bytes;
+/** Types with a length before them, which is what versions write differently. */
+type SizedType = "string" | "bytes" | "records";
+
+const FIXED_BYTES: { readonly [Type in Exclude<ScalarType, SizedType>]: number } = {
+  bool: 1,
+  int8: 1,
+  int16: 2,
+  uint16: 2,
+  int32: 4,
+  uint32: 4,
+  int64: 8,
+  offset64: 8,
+  float64: 8,
+  uuid: UUID_BYTES,
+};
+
+function isSized(type: ScalarType): type is SizedType {
+  return !(type in FIXED_BYTES);
 }
