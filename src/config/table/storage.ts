@@ -1,0 +1,61 @@
+/** Chronik's own settings, where Kafka has none: the write-ahead log, reads, and HTTP. */
+import { boolean, int, long, string } from "../setting.ts";
+
+const MIB = 1024 * 1024;
+
+export const STORAGE = {
+  "wal.sync": string(
+    "always",
+    "When an acknowledgement may leave: always waits until its records are synced to disk, interval does not wait.",
+    { oneOf: ["always", "interval"], importance: "high" },
+  ),
+  "wal.sync.interval.ms": long(100, "With `wal.sync=interval`, how often the log is synced: what a crash can lose.", {
+    min: 1,
+    importance: "high",
+  }),
+  "wal.segment.bytes": int(64 * MIB, "A file of the write-ahead log is sealed when it has this size.", {
+    min: MIB,
+    importance: "high",
+  }),
+  "wal.indexing.interval.ms": long(
+    30000,
+    "A file of the write-ahead log is sealed when it has this age; -1 seals by size only.",
+    { min: 1, or: -1 },
+  ),
+  "wal.group.max.bytes": int(4 * MIB, "Bytes gathered for one write and sync; one larger request goes alone.", {
+    min: 64 * 1024,
+    max: 64 * MIB,
+    importance: "low",
+  }),
+  "wal.max.pending.bytes": long(64 * MIB, "Bytes waiting to be synced; beyond it no further requests are read.", {
+    min: MIB,
+    importance: "low",
+  }),
+  "wal.tail.cache.bytes": long(64 * MIB, "Memory that holds the end of the log for consumers who keep up.", {
+    min: MIB,
+  }),
+  "wal.index.cache.bytes": long(32 * MIB, "Memory for indexes of sealed files.", { min: MIB }),
+  "wal.min.free.bytes": long(
+    256 * MIB,
+    "With less free disk than this, produce requests are refused (KAFKA_STORAGE_ERROR) while reads and deletes go on.",
+    { min: 0, importance: "high" },
+  ),
+  "wal.recovery.accept.loss": boolean(
+    false,
+    "Start although a damaged log may have lost changes of topics or settings; read what recovery printed first.",
+    { importance: "low" },
+  ),
+  "snapshot.interval.bytes": long(
+    256 * MIB,
+    "Bytes of log between two snapshots of the state: what a start reads again at most.",
+    { min: MIB },
+  ),
+  "read.buffer.bytes": long(64 * MIB, "Memory for reads from disk that are under way.", { min: MIB }),
+  "advertised.addr": string(
+    null,
+    "What clients are told to connect to, as HOST or HOST:PORT, where there is one listener.",
+    { importance: "high" },
+  ),
+  "http.host": string("127.0.0.1", "The address /healthz, /readyz and metrics are served on.", { notEmpty: true }),
+  "http.port": int(6092, "Their port; 0 picks a free one, -1 serves none.", { min: -1, max: 65535 }),
+};
