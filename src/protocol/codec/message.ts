@@ -2,12 +2,12 @@
  * Decodes and encodes messages by their schema.
  *
  * The first use of a schema version generates its decoder (or encoder) as JavaScript source and compiles it with
- * `new Function`. The alternatives were measured against it: walking the schema for every message, or a tree of closures,
- * one per field, is several times slower, because every call site in it sees all field types and V8 can inline none of
- * them; writing out the code of each version by hand or by a build step would be tens of thousands of lines. The generated
- * code is straight-line, returns object literals of one fixed shape per struct, and is made from nothing but schemas of
- * this program, whose names are checked to be plain identifiers; no input ever reaches it. Versions that no client asks
- * for cost nothing.
+ * `new Function`. The alternative, a tree of closures made from the schema, was measured to take 3.5 to 8 times as long
+ * (Metadata response and Fetch request, 100 partitions): each of its call sites sees all field types, so V8 can inline
+ * none of them. Writing out every version, by hand or by a build step, would be tens of thousands of lines. The generated
+ * code is straight-line, returns object literals of one shape per struct, and is made from nothing but the schemas of this
+ * program, whose names are checked to be plain identifiers: no input ever reaches it. A version that no client asks for
+ * costs nothing.
  */
 import { assert } from "../../base/assert.ts";
 import { decoderSource } from "./generate-decoder.ts";
