@@ -59,7 +59,7 @@ function program(): Command {
       "address that clients are told to connect to (default: the one listened on)",
     )
     .option("--config <file>", "file of settings, as Kafka's server.properties")
-    .option("--set <key=value>", "one setting; may be repeated", (pair, pairs: string[] = []) => [...pairs, pair])
+    .option("--set <key=value>", "one setting; may be repeated", collect)
     .addHelpText("after", START_HELP)
     .action(start);
   return chronik;
@@ -84,6 +84,10 @@ async function start({ config: path, set = [], ...flags }: StartOptions): Promis
   }
   const { runBroker } = await import("../main.ts");
   await runBroker(loaded.settings);
+}
+
+function collect(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), value];
 }
 
 async function readText(path: string): Promise<string> {

@@ -71,9 +71,8 @@ export function parseEndpoint(text: string): Endpoint | null {
   const [, name, rest] = /^([\w.-]+):\/\/(.*)$/s.exec(text.trim()) ?? [];
   const [, host, port] = /^(.*):(\d+)$/s.exec(rest ?? "") ?? [];
   if (name === undefined || host === undefined || !isPort(port!)) return null;
-  const plain = withoutBrackets(host);
-  if (plain !== "" && !isHost(plain)) return null;
-  return { name: name.toUpperCase(), host: plain, port: Number(port) };
+  const plain = host === "" ? "" : parseHost(host);
+  return plain === null ? null : { name: name.toUpperCase(), host: plain, port: Number(port) };
 }
 
 export function formatEndpoint({ name, host, port }: Endpoint): string {
@@ -84,8 +83,8 @@ export function formatEndpoint({ name, host, port }: Endpoint): string {
 function parseAddress(text: string): { readonly host: string; readonly port: number } | null {
   // More than one colon outside of brackets is an IPv6 address, which then has no port.
   const [, host, port] = /^(\[.*\]|[^:]*)(?::(\d+))?$/s.exec(text.trim()) ?? [null, text.trim(), undefined];
-  const plain = withoutBrackets(host!);
-  if (!isHost(plain) || (port !== undefined && (!isPort(port) || Number(port) === 0))) return null;
+  const plain = parseHost(host!);
+  if (plain === null || (port !== undefined && (!isPort(port) || Number(port) === 0))) return null;
   return { host: plain, port: Number(port ?? 0) };
 }
 
@@ -94,13 +93,10 @@ export function isPort(text: string): boolean {
   return /^\d+$/.test(text) && Number(text) <= PORT_MAX;
 }
 
-/** Whether `text` is a host name or an address, not whether there is such a host. */
-export function isHost(text: string): boolean {
-  return canonicalHost(text) !== null;
-}
-
-function withoutBrackets(host: string): string {
-  return /^\[(.*)\]$/s.exec(host)?.[1] ?? host;
+/** A host name, or an address without its brackets; null when it can be neither. */
+export function parseHost(text: string): string | null {
+  const host = /^\[(.*)\]$/s.exec(text)?.[1] ?? text;
+  return canonicalHost(host) === null ? null : host;
 }
 
 /** Brings the many ways to write an address ("::0", "127.1") to one; null when it is none. */

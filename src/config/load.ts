@@ -3,7 +3,14 @@
  * or everything that is wrong, so that nobody has to start ten times to find ten mistakes.
  */
 import { type BrokerLayers, layersAtStart, resolveBroker } from "./broker-config.ts";
-import { formatEndpoint, isHost, isPort, type ListenerSettings, parseEndpoint, resolveListeners } from "./listeners.ts";
+import {
+  formatEndpoint,
+  isPort,
+  type ListenerSettings,
+  parseEndpoint,
+  parseHost,
+  resolveListeners,
+} from "./listeners.ts";
 import { nearest } from "./nearest.ts";
 import { parseProperties } from "./properties.ts";
 import { ALIASES, BROKER_FOR_TOPIC } from "./synonyms.ts";
@@ -182,12 +189,10 @@ function listenAt(texts: Map<string, string>, { host, port }: Flags): string[] {
   if (listeners.length > 1) return ["--host and --port are for one listener: change listeners in their place"];
   const endpoint = parseEndpoint(listeners[0]!);
   if (endpoint === null) return []; // which is told of when the listeners are resolved
-  if (host !== undefined && !isHost(host)) return [`--host ${host} is not valid: give a host name or an address`];
+  const newHost = host === undefined ? endpoint.host : parseHost(host);
+  if (newHost === null) return [`--host ${host} is not valid: give a host name or an address`];
   if (port !== undefined && !isPort(port)) return [`--port ${port} is not valid: give a number between 0 and 65535`];
-  texts.set(
-    "listeners",
-    formatEndpoint({ name: endpoint.name, host: host ?? endpoint.host, port: Number(port ?? endpoint.port) }),
-  );
+  texts.set("listeners", formatEndpoint({ name: endpoint.name, host: newHost, port: Number(port ?? endpoint.port) }));
   return [];
 }
 
