@@ -8,6 +8,8 @@ export class SimBytes {
   }
 
   write(position: number, bytes: Uint8Array): void {
+    // Writing nothing changes nothing, the length neither.
+    if (bytes.length === 0) return;
     if (position + bytes.length > this.#length) this.resize(position + bytes.length);
     this.#buffer.set(bytes, position);
   }

@@ -2,7 +2,7 @@
  * The `Network` port inside one process of the simulation, and the other ends of its connections for tests.
  *
  * The faults:
- * - Bytes arrive late and in any pieces; the buffers between the ends hold from 256 bytes to 1 MiB (drawn for each
+ * - Bytes arrive late and in any pieces; the buffers between the ends hold from 1 KiB to 1 MiB (drawn for each
  *   direction), so that a writer soon waits for its reader. See `sim-stream.ts`.
  * - A handler's buffer is asked for as early as the port allows, or as late: drawn for each socket. A handler that
  *   keeps bytes in a buffer which it has given to another connection loses them here as it would in the world.

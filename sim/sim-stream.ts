@@ -32,7 +32,7 @@ export class SimStream {
   readonly #capacityBytes: number;
   readonly #reader: StreamReader;
   #waiting: Sending[] = [];
-  #transit: Buffer = Buffer.alloc(0);
+  readonly #transit = new ByteQueue();
   #finishing = false;
   #drained: (() => void) | undefined;
   #deliveryPlanned = false;
@@ -42,7 +42,7 @@ export class SimStream {
     this.#scheduler = options.scheduler;
     this.#random = options.random;
     this.#reader = options.reader;
-    this.#capacityBytes = options.random.pick([256, 4096, 65_536, 1_048_576]);
+    this.#capacityBytes = options.random.pick([1024, 16_384, 131_072, 1_048_576]);
   }
 
   /** Bytes the system has not taken from the sender. */
@@ -81,7 +81,7 @@ export class SimStream {
   /** The sender is gone: of what was in transit a part arrives still, of what waited nothing. */
   abandon(): void {
     this.#waiting = [];
-    this.#transit = this.#transit.subarray(0, this.#random.between(0, this.#transit.length));
+    this.#transit.keep(this.#random.between(0, this.#transit.length));
     this.#finishing = true;
     this.#drained = undefined;
     this.#plan();
@@ -91,7 +91,7 @@ export class SimStream {
   cut(): void {
     this.#cut = true;
     this.#waiting = [];
-    this.#transit = Buffer.alloc(0);
+    this.#transit.keep(0);
   }
 
   #plan(): void {
@@ -109,8 +109,8 @@ export class SimStream {
     if (this.#cut) return;
     this.#fill();
     const taken = this.#transit.length === 0 ? 0 : this.#reader.take(this.#arrived());
-    this.#transit = this.#transit.subarray(taken);
     if (this.#cut) return;
+    this.#transit.drop(taken);
     const drained = this.#waiting.length === 0;
     if (this.#finishing && drained) {
       const callback = this.#drained;
@@ -132,7 +132,7 @@ export class SimStream {
       const size = Math.min(this.#capacityBytes - this.#transit.length, sending.bytes.length - sending.from);
       if (size > 0) {
         const piece = sending.bytes.subarray(sending.from, sending.from + size);
-        this.#transit = Buffer.concat([this.#transit, piece]);
+        this.#transit.push(piece);
         sending.from += size;
       }
       if (sending.from < sending.bytes.length) return;
@@ -141,9 +141,47 @@ export class SimStream {
     }
   }
 
-  #arrived(): Buffer {
+  #arrived(): Uint8Array {
     const all = this.#transit.length;
     const size = this.#random.pick([1, this.#random.between(1, Math.min(all, 100)), this.#random.between(1, all), all]);
-    return this.#transit.subarray(0, size);
+    return this.#transit.first(size);
+  }
+}
+
+/** Bytes in their order: in at the back, out at the front. */
+class ByteQueue {
+  #buffer = Buffer.alloc(1024);
+  #from = 0;
+  #to = 0;
+
+  get length(): number {
+    return this.#to - this.#from;
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#to + bytes.length > this.#buffer.length) {
+      const room = Math.max(this.#buffer.length, 2 * (this.length + bytes.length));
+      const target = room > this.#buffer.length ? Buffer.alloc(room) : this.#buffer;
+      this.#buffer.copy(target, 0, this.#from, this.#to);
+      this.#buffer = target;
+      this.#to -= this.#from;
+      this.#from = 0;
+    }
+    this.#buffer.set(bytes, this.#to);
+    this.#to += bytes.length;
+  }
+
+  /** A view, good until the next call. */
+  first(size: number): Uint8Array {
+    return this.#buffer.subarray(this.#from, this.#from + size);
+  }
+
+  drop(size: number): void {
+    this.#from += size;
+  }
+
+  /** Drops all behind the first `size`. */
+  keep(size: number): void {
+    this.#to = this.#from + size;
   }
 }

@@ -78,6 +78,7 @@ function lockError(cause: unknown, root: string): IoError {
 
 /** Loaded when needed, and without the note of older Nodes that the module is experimental. */
 function loadSqlite(): typeof import("node:sqlite") {
+  // oxlint-disable-next-line typescript/unbound-method -- put back as it was, never called
   const { emitWarning } = process;
   process.emitWarning = () => undefined;
   try {

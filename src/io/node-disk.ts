@@ -6,7 +6,7 @@
  */
 import fs from "node:fs";
 import path from "node:path";
-import { IoError, type Disk, type DiskFile } from "../ports/disk.ts";
+import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
 import { checkFileName, checkFolderName } from "./disk-name.ts";
 import { ioError } from "./io-error.ts";
 
