@@ -291,7 +291,7 @@ function stringProblem(value: string, options: StringOptions<string>): string | 
 function validString({ oneOf, oneOfAnyCase, notEmpty, custom }: StringOptions<string>): string {
   const names = oneOf ?? oneOfAnyCase;
   if (names !== undefined) return `one of ${names.join(", ")}`;
-  return custom?.valid ?? (notEmpty ? "any text but none" : "any text");
+  return custom?.valid ?? (notEmpty ? "any text, not empty" : "any text");
 }
 
 function listError(key: string, items: readonly string[], options: ListOptions<string>): string | null {

@@ -55,9 +55,9 @@ test("the compiler knows each value's type, and that a setting without meaning h
     // @ts-expect-error null where nothing is set
     const minutes: number = broker["log.retention.minutes"];
     // @ts-expect-error it has no meaning here
-    topic["segment.bytes"];
+    void topic["segment.bytes"];
     // @ts-expect-error there is no such setting
-    broker["message.max.byte"];
+    void broker["message.max.byte"];
     void [sync, address, bytes, policies, retentionMs, minutes];
   }
   assert.equal(typeof read, "function");

@@ -2,9 +2,13 @@
 import { boolean, double, int, list, long, MAX_LONG, string, withoutMeaning } from "../setting.ts";
 
 export const TOPIC = {
-  "cleanup.policy": list(["delete"], "Whether old records are deleted, compacted by key, both, or all kept (empty).", {
-    members: ["compact", "delete"],
-  }),
+  "cleanup.policy": list(
+    ["delete"],
+    "Whether old records are deleted. With compact each needs a key, but none are compacted yet.",
+    {
+      members: ["compact", "delete"],
+    },
+  ),
   "compression.type": string("producer", "The codec batches are stored with; producer keeps them as they were sent.", {
     oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
   }),
