@@ -1,0 +1,147 @@
+/**
+ * The broker: what handlers work with, and the connections they answer to.
+ */
+import type { BatchReader } from "../log/batch-reader.ts";
+import { ByteBudget } from "../log/byte-budget.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Address, Listener, Network, Socket, SocketEvents } from "../ports/network.ts";
+import type { Random } from "../ports/random.ts";
+import { Writer } from "../protocol/codec/writer.ts";
+import type { Store } from "../state/store.ts";
+import { Connection, SHARED_BUFFER_BYTES } from "./connection.ts";
+import { FetchSessions } from "./fetch-sessions.ts";
+import { ProducerIds } from "./producer-ids.ts";
+import { route } from "./router.ts";
+
+export interface BrokerOptions {
+  readonly nodeId: number;
+  readonly store: Store;
+  readonly reader: BatchReader;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: (line: string) => void;
+  /** Something failed that must not: ends the process. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** A fetch that waits for records. */
+export interface ParkedFetch {
+  stopWaiting(): void;
+}
+
+/** Where clients of one listener are sent. */
+export type Endpoint = Address;
+
+/** How often the deadlines of connections are looked at. */
+const DEADLINE_CHECK_MS = 5_000;
+
+export class Broker {
+  readonly nodeId: number;
+  readonly store: Store;
+  readonly reader: BatchReader;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: (line: string) => void;
+  readonly fail: (error: unknown) => void;
+  /** Shared by all answers: used within one turn only. */
+  readonly writer = new Writer();
+  readonly fetchSessions: FetchSessions;
+  readonly producerIds: ProducerIds;
+  /** Fetches that wait for records. */
+  readonly parkedFetches = new Set<ParkedFetch>();
+  /** Less free disk than `wal.min.free.bytes`: produce requests are refused. */
+  spaceLow = false;
+  readonly #connections = new Set<Connection>();
+  readonly #listeners: Listener[] = [];
+  readonly #shared = Buffer.allocUnsafeSlow(SHARED_BUFFER_BYTES);
+  readonly #budget: ByteBudget;
+  readonly #throttled = new Set<Connection>();
+  #stopping = false;
+
+  constructor(options: BrokerOptions) {
+    this.nodeId = options.nodeId;
+    this.store = options.store;
+    this.reader = options.reader;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.log = options.log;
+    this.fail = options.fail;
+    this.producerIds = new ProducerIds(this.store);
+    const config = this.store.state.broker;
+    this.#budget = new ByteBudget(config["queued.max.request.bytes"]);
+    this.fetchSessions = new FetchSessions({
+      slots: config["max.incremental.fetch.session.cache.slots"],
+      clock: this.clock,
+      random: this.random,
+    });
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Bytes of requests that are being read. */
+  get requestBytes(): number {
+    return this.#budget.usedBytes;
+  }
+
+  /** Listens. `endpoint` is what clients of this listener are told; its port 0 stands for the port bound. */
+  async listen(network: Network, address: Address, endpoint: Endpoint): Promise<Address> {
+    const listener = await network.listen(address, (socket) => {
+      const { port } = socket.local;
+      return this.#accept(socket, { host: endpoint.host, port: endpoint.port === 0 ? port : endpoint.port });
+    });
+    this.#listeners.push(listener);
+    if (this.#listeners.length === 1) this.#checkDeadlines();
+    return listener.address;
+  }
+
+  /** Holds the connection back until the log has taken what waits, when that is too much. */
+  throttle(connection: Connection): void {
+    const { wal, state } = this.store;
+    if (wal.pendingBytes <= state.broker["wal.max.pending.bytes"] || this.#throttled.has(connection)) return;
+    this.#throttled.add(connection);
+    connection.closeGate();
+    this.store.whenCommitted(wal.position, () => {
+      this.#throttled.delete(connection);
+      connection.openGate();
+    });
+  }
+
+  /** Stops listening, answers what was asked, and closes the connections. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    for (const fetch of [...this.parkedFetches]) fetch.stopWaiting();
+    await this.store.wal.flush();
+    for (const connection of [...this.#connections]) connection.finish();
+  }
+
+  #accept(socket: Socket, endpoint: Endpoint): SocketEvents {
+    const config = this.store.state.broker;
+    const connection = new Connection({
+      socket,
+      endpoint,
+      clock: this.clock,
+      shared: this.#shared,
+      budget: this.#budget,
+      maxFrameBytes: config["socket.request.max.bytes"],
+      handle: (from, buffer, at, end) => route(this, from, buffer, at, end),
+      closed: (gone) => this.#connections.delete(gone),
+      log: this.log,
+    });
+    this.#connections.add(connection);
+    if (this.#stopping || this.#connections.size > config["max.connections"]) {
+      connection.refuse(`there are max.connections (${config["max.connections"]}) already`);
+    }
+    return connection;
+  }
+
+  #checkDeadlines(): void {
+    if (this.#stopping) return;
+    const nowMs = this.clock.monotonicMs();
+    const idleSinceMs = nowMs - this.store.state.broker["connections.max.idle.ms"];
+    for (const connection of this.#connections) connection.checkDeadlines(nowMs, idleSinceMs);
+    this.clock.schedule(DEADLINE_CHECK_MS, () => this.#checkDeadlines());
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * One request and how it is answered. Handlers get an `Exchange` and answer through it, at once or later.
+ *
+ * The barrier: whatever is answered, errors included, leaves only when the log is committed up to the position of the
+ * state that it was computed from. `waitFor` says which that is; without it, the newest state record.
+ */
+import type { Api } from "../protocol/apis.ts";
+import { encodeResponse } from "../protocol/codec/frame.ts";
+import type { Message, MessageInput } from "../protocol/codec/message.ts";
+import type { Broker } from "./broker.ts";
+import type { AnswerSlot, Connection } from "./connection.ts";
+
+export interface AnswerOptions {
+  /** The log position that the answer's state is of. */
+  readonly waitFor?: number;
+  /** Called when the answer was sent, or never can be. */
+  readonly sent?: () => void;
+}
+
+/** A request with its decoded body. Byte fields in it are gone after the handler has returned. */
+export class Exchange<A extends Api = Api> {
+  readonly broker: Broker;
+  readonly connection: Connection;
+  readonly version: number;
+  readonly clientId: string | null;
+  readonly request: Message<A["request"]>;
+  readonly #api: A;
+  readonly #correlationId: number;
+  readonly #slot: AnswerSlot;
+
+  constructor(fields: {
+    readonly broker: Broker;
+    readonly connection: Connection;
+    readonly api: A;
+    readonly version: number;
+    readonly clientId: string | null;
+    readonly correlationId: number;
+    readonly request: Message<A["request"]>;
+  }) {
+    this.broker = fields.broker;
+    this.connection = fields.connection;
+    this.version = fields.version;
+    this.clientId = fields.clientId;
+    this.request = fields.request;
+    this.#api = fields.api;
+    this.#correlationId = fields.correlationId;
+    this.#slot = fields.connection.openSlot();
+  }
+
+  /** Answers. The body is encoded now and leaves when the barrier lets it. */
+  answer(body: MessageInput<A["response"]>, options: AnswerOptions = {}): void {
+    const { store, writer } = this.broker;
+    const { parts, sizeBytes } = encodeResponse(this.#api, this.version, this.#correlationId, body, writer);
+    const answer = { parts, sizeBytes, sent: options.sent };
+    store.whenCommitted(options.waitFor ?? store.state.position, () => this.connection.fill(this.#slot, answer));
+  }
+
+  /** Leaves the request without an answer (acks=0). */
+  answerNothing(): void {
+    this.connection.fill(this.#slot, "none");
+  }
+}
+
+/** A handler of one API. Answers before it returns, or later. Never throws for what a peer can send. */
+export type Handle<A extends Api> = (exchange: Exchange<A>) => void;
+
+export interface Handler {
+  readonly api: Api;
+  readonly handle: Handle<Api>;
+}
+
+/** Ties a handler to its API. */
+export function handler<A extends Api>(api: A, handle: Handle<A>): Handler {
+  return { api, handle: handle as unknown as Handle<Api> };
+}

@@ -1,0 +1,48 @@
+/** What this broker offers: a handler per API. Nothing is offered that does not work. */
+import { APIS } from "../protocol/apis.ts";
+import type { Handler } from "./exchange.ts";
+import { handler } from "./exchange.ts";
+import { handleProduce } from "./handlers/00-produce.ts";
+import { handleFetch } from "./handlers/01-fetch.ts";
+import { handleListOffsets } from "./handlers/02-list-offsets.ts";
+import { handleMetadata } from "./handlers/03-metadata.ts";
+import { handleApiVersions } from "./handlers/18-api-versions.ts";
+import { handleCreateTopics } from "./handlers/19-create-topics.ts";
+import { handleDeleteTopics } from "./handlers/20-delete-topics.ts";
+import { handleInitProducerId } from "./handlers/22-init-producer-id.ts";
+import { handleOffsetForLeaderEpoch } from "./handlers/23-offset-for-leader-epoch.ts";
+import { handleDescribeConfigs } from "./handlers/32-describe-configs.ts";
+import { handleCreatePartitions } from "./handlers/37-create-partitions.ts";
+import { handleDescribeCluster } from "./handlers/60-describe-cluster.ts";
+
+const HANDLERS: readonly Handler[] = [
+  handler(APIS.produce, handleProduce),
+  handler(APIS.fetch, handleFetch),
+  handler(APIS.listOffsets, handleListOffsets),
+  handler(APIS.metadata, handleMetadata),
+  handler(APIS.apiVersions, handleApiVersions),
+  handler(APIS.createTopics, handleCreateTopics),
+  handler(APIS.deleteTopics, handleDeleteTopics),
+  handler(APIS.initProducerId, handleInitProducerId),
+  handler(APIS.offsetForLeaderEpoch, handleOffsetForLeaderEpoch),
+  handler(APIS.describeConfigs, handleDescribeConfigs),
+  handler(APIS.createPartitions, handleCreatePartitions),
+  handler(APIS.describeCluster, handleDescribeCluster),
+];
+
+const BY_KEY: (Handler | undefined)[] = [];
+for (const each of HANDLERS) BY_KEY[each.api.key] = each;
+
+export function handlerOf(apiKey: number): Handler | undefined {
+  return BY_KEY[apiKey];
+}
+
+/**
+ * The versions that ApiVersions lists. Produce is listed from 0, as Kafka does although it refuses 0 to 2 as well:
+ * otherwise librdkafka takes the broker for one that cannot compress (KAFKA-18659).
+ */
+export const OFFERED = HANDLERS.map(({ api }) => ({
+  apiKey: api.key,
+  minVersion: api.key === APIS.produce.key ? 0 : api.request.valid.min,
+  maxVersion: api.request.valid.max,
+}));

@@ -1,0 +1,123 @@
+/**
+ * Produce 3-13: appends record batches.
+ *
+ * Everything one request appends goes into one group of the log: after a crash it is there as a whole or not at all. Each
+ * partition is checked before anything of it is appended, and fails for itself. The answer waits until the log is
+ * committed to its end as it was when the request was decided, also when nothing was appended: an error or a duplicate
+ * was computed from state that may not be durable yet.
+ *
+ * acks=0 has no answer; an error then closes the connection, the only sign the producer can get.
+ */
+
+import { ZERO_UUID } from "../../base/uuid.ts";
+import type { APIS } from "../../protocol/apis.ts";
+import type { MessageInput } from "../../protocol/codec/message.ts";
+import { ErrorCode } from "../../protocol/errors.ts";
+import type { Topic } from "../../state/state.ts";
+import { checkBatches } from "../batch-check.ts";
+import type { Broker } from "../broker.ts";
+import type { Exchange } from "../exchange.ts";
+
+type Produce = (typeof APIS)["produce"];
+type TopicAnswer = NonNullable<MessageInput<Produce["response"]>["responses"]>[number];
+type PartitionAnswer = NonNullable<TopicAnswer["partitionResponses"]>[number];
+type ProduceExchange = Exchange<Produce>;
+type TopicRequest = ProduceExchange["request"]["topicData"][number];
+type PartitionRequest = TopicRequest["partitionData"][number];
+
+/** Topic ids came with this version. */
+const TOPIC_IDS_SINCE = 13;
+
+export function handleProduce(exchange: ProduceExchange): void {
+  const { broker, request, connection } = exchange;
+  const { wal } = broker.store;
+  const refused = requestProblem(exchange);
+  if (refused === undefined) wal.beginRequest(recordBytes(request.topicData));
+  const responses = request.topicData.map((topic) => produceTopic(exchange, topic, refused));
+  broker.throttle(connection);
+  if (request.acks !== 0) return exchange.answer({ responses }, { waitFor: wal.position });
+  exchange.answerNothing();
+  const failed = responses.flatMap(({ partitionResponses = [] }) => partitionResponses).find(isRefused);
+  if (failed !== undefined) connection.refuse(`a produce request with acks=0 failed: ${failed.errorMessage ?? ""}`);
+}
+
+/** What is wrong with the request as a whole. */
+function requestProblem({ broker, request }: ProduceExchange): PartitionAnswer | undefined {
+  if (request.acks < -1 || request.acks > 1) {
+    return refusal(ErrorCode.INVALID_REQUIRED_ACKS, `acks must be -1, 0 or 1, not ${request.acks}`);
+  }
+  if (request.transactionalId !== null) {
+    return refusal(ErrorCode.INVALID_TXN_STATE, "transactions are not offered by this broker");
+  }
+  if (broker.spaceLow) {
+    const floor = broker.store.state.broker["wal.min.free.bytes"];
+    return refusal(ErrorCode.KAFKA_STORAGE_ERROR, `the disk has less than wal.min.free.bytes (${floor}) left`);
+  }
+  return undefined;
+}
+
+function recordBytes(topics: readonly TopicRequest[]): number {
+  let bytes = 0;
+  for (const { partitionData } of topics) {
+    for (const { records } of partitionData) bytes += records?.[0]?.length ?? 0;
+  }
+  return bytes;
+}
+
+function produceTopic(
+  exchange: ProduceExchange,
+  asked: TopicRequest,
+  refused: PartitionAnswer | undefined,
+): TopicAnswer {
+  const { broker, version } = exchange;
+  const { state } = broker.store;
+  const byId = version >= TOPIC_IDS_SINCE;
+  const topic = byId ? state.topicById(asked.topicId) : state.topic(asked.name);
+  const partitionResponses = asked.partitionData.map((partition): PartitionAnswer => {
+    if (refused !== undefined) return { index: partition.index, ...refused };
+    if (topic === undefined) return { index: partition.index, ...unknownTopic(byId && asked.topicId !== ZERO_UUID) };
+    return producePartition(broker, topic, partition, version);
+  });
+  return { name: asked.name, topicId: asked.topicId, partitionResponses };
+}
+
+function producePartition(broker: Broker, topic: Topic, asked: PartitionRequest, version: number): PartitionAnswer {
+  const { index } = asked;
+  const partition = topic.partitions[index];
+  if (partition === undefined) return { index, ...unknownTopic(false) };
+  const records = asked.records?.[0];
+  if (records === undefined) {
+    return { index, ...refusal(ErrorCode.INVALID_RECORD, "there must be at least one record batch per partition") };
+  }
+  const { store } = broker;
+  const { config } = topic;
+  const verdict = checkBatches(partition, records, { config, produceVersion: version, nowMs: broker.clock.wallMs() });
+  switch (verdict.kind) {
+    case "refuse":
+      return { index, ...refusal(verdict.errorCode, verdict.message) };
+    case "duplicate":
+      return { index, errorCode: 0, baseOffset: verdict.first.baseOffset, logStartOffset: partition.logStartOffset };
+    case "append": {
+      let baseOffset = -1;
+      let logAppendTimeMs: number | undefined;
+      for (const { at, sizeBytes } of verdict.batches) {
+        const appended = store.appendBatch({ topic, partition, buffer: records, at, sizeBytes });
+        if (baseOffset === -1) ({ baseOffset, logAppendTimeMs } = appended);
+      }
+      return { index, baseOffset, logAppendTimeMs: logAppendTimeMs ?? -1, logStartOffset: partition.logStartOffset };
+    }
+  }
+}
+
+function unknownTopic(byId: boolean): PartitionAnswer {
+  const errorCode = byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+  return { errorCode, baseOffset: -1, logStartOffset: -1 };
+}
+
+function refusal(errorCode: ErrorCode, errorMessage: string): PartitionAnswer {
+  return { errorCode, baseOffset: -1, logStartOffset: -1, errorMessage };
+}
+
+function isRefused(answer: PartitionAnswer): boolean {
+  return answer.errorCode !== undefined && answer.errorCode !== ErrorCode.NONE;
+}

@@ -1,0 +1,251 @@
+/**
+ * Fetch 4-18: reads record batches, and waits for them when there are too few.
+ *
+ * A request that finds fewer than `min_bytes` is parked until the high watermark of one of its partitions moves, or
+ * `max_wait_ms` is over. Whatever is read is durable already, so the answer itself waits only for the newest state record.
+ * The partitions of a request are put together from its session (`fetch-sessions.ts`) and its own changes to it.
+ */
+
+import { ZERO_UUID } from "../../base/uuid.ts";
+import type { PartitionLog, PartitionWaiter } from "../../log/partition-log.ts";
+import type { Timer } from "../../ports/clock.ts";
+import type { APIS } from "../../protocol/apis.ts";
+import type { MessageInput } from "../../protocol/codec/message.ts";
+import { ErrorCode } from "../../protocol/errors.ts";
+import type { Exchange } from "../exchange.ts";
+import { type Fetched, type FetchedPartition, fetchedTopic, readFetch } from "../fetch-read.ts";
+import type { FetchPartition, FetchSession } from "../fetch-sessions.ts";
+
+type Fetch = (typeof APIS)["fetch"];
+type FetchExchange = Exchange<Fetch>;
+type TopicAnswer = NonNullable<MessageInput<Fetch["response"]>["responses"]>[number];
+type PartitionAnswer = NonNullable<TopicAnswer["partitions"]>[number];
+
+const TOPIC_IDS_SINCE = 13;
+const READ_COMMITTED = 1;
+/** The epoch of a request that is not part of a session, or ends one. */
+const FINAL_EPOCH = -1;
+const INITIAL_EPOCH = 0;
+
+/** The partitions that a request reads, and the session that remembers them. */
+interface FetchPlan {
+  readonly partitions: ReadonlyMap<string, FetchPartition>;
+  readonly session: FetchSession | undefined;
+  /** Only what changed is answered. */
+  readonly incremental: boolean;
+}
+
+export function handleFetch(exchange: FetchExchange): void {
+  const plan = planOf(exchange);
+  if (typeof plan === "number") return exchange.answer({ errorCode: plan });
+  new PendingFetch(exchange, plan).tryToAnswer();
+}
+
+/** One fetch from its arrival to its answer. */
+class PendingFetch implements PartitionWaiter {
+  readonly #exchange: FetchExchange;
+  readonly #plan: FetchPlan;
+  readonly #usesTopicIds: boolean;
+  #watched: PartitionLog[] = [];
+  #timer: Timer | undefined;
+  #state: "reading" | "parked" | "woken" | "done" = "reading";
+  #mayWait: boolean;
+  readonly #onClose = (): void => this.#finish();
+
+  constructor(exchange: FetchExchange, plan: FetchPlan) {
+    this.#exchange = exchange;
+    this.#plan = plan;
+    this.#usesTopicIds = exchange.version >= TOPIC_IDS_SINCE;
+    this.#mayWait = exchange.request.maxWaitMs > 0 && plan.partitions.size > 0;
+  }
+
+  tryToAnswer(): void {
+    const { broker, request } = this.#exchange;
+    const bounds = {
+      maxBytes: Math.min(request.maxBytes, broker.store.state.broker["fetch.max.bytes"]),
+      readCommitted: request.isolationLevel === READ_COMMITTED,
+    };
+    const fetched = readFetch(broker, this.#plan.partitions.values(), bounds, this.#usesTopicIds);
+    if (!(fetched instanceof Promise)) return this.#decide(fetched);
+    fetched.then(
+      (read) => this.#decide(read),
+      (error: unknown) => broker.fail(error),
+    );
+  }
+
+  /** A partition's high watermark moved. Several may move in one turn: they are looked at together afterwards. */
+  wake(): void {
+    if (this.#state !== "parked") return;
+    this.#state = "woken";
+    queueMicrotask(() => {
+      if (this.#state !== "woken") return;
+      this.#state = "reading";
+      this.tryToAnswer();
+    });
+  }
+
+  #decide(fetched: Fetched): void {
+    if (this.#state === "done") return releaseAll(fetched);
+    const { request } = this.#exchange;
+    if (!this.#mayWait || fetched.urgent || fetched.sizeBytes >= request.minBytes) return this.#answer(fetched);
+    releaseAll(fetched);
+    if (!this.#exchange.connection.isClosed) this.#park();
+  }
+
+  #park(): void {
+    const { broker, connection, request } = this.#exchange;
+    this.#state = "parked";
+    if (this.#timer !== undefined) return;
+    this.#timer = broker.clock.schedule(request.maxWaitMs, () => this.stopWaiting());
+    broker.parkedFetches.add(this);
+    connection.onClose(this.#onClose);
+    for (const asked of this.#plan.partitions.values()) {
+      const partition = fetchedTopic(broker, asked, this.#usesTopicIds)?.partitions[asked.partition];
+      if (partition === undefined) continue;
+      partition.waiters.add(this);
+      this.#watched.push(partition);
+    }
+  }
+
+  /** Answers with what there is: the time is over, or the broker stops. */
+  stopWaiting(): void {
+    this.#mayWait = false;
+    if (this.#state !== "parked") return;
+    this.#state = "reading";
+    this.tryToAnswer();
+  }
+
+  #answer(fetched: Fetched): void {
+    this.#finish();
+    const { session, incremental } = this.#plan;
+    const changed = incremental ? fetched.partitions.filter(isChanged) : fetched.partitions;
+    if (session !== undefined) for (const partition of changed) remember(session, partition);
+    this.#exchange.answer(
+      { sessionId: session?.id ?? 0, responses: groupByTopic(changed, this.#exchange) },
+      { sent: () => releaseAll(fetched) },
+    );
+  }
+
+  #finish(): void {
+    if (this.#state === "done") return;
+    this.#state = "done";
+    this.#timer?.cancel();
+    this.#exchange.connection.offClose(this.#onClose);
+    this.#exchange.broker.parkedFetches.delete(this);
+    for (const partition of this.#watched) partition.waiters.delete(this);
+    this.#watched = [];
+  }
+}
+
+/** What the request reads, or the error code that it is answered with. */
+function planOf(exchange: FetchExchange): FetchPlan | ErrorCode {
+  const { broker, request, version } = exchange;
+  const usesTopicIds = version >= TOPIC_IDS_SINCE;
+  const { sessionId, sessionEpoch } = request;
+  if (sessionEpoch === FINAL_EPOCH || sessionEpoch === INITIAL_EPOCH) {
+    if (sessionId !== 0) broker.fetchSessions.remove(sessionId);
+    const partitions = new Map<string, FetchPartition>();
+    addAsked(partitions, exchange);
+    const wanted = sessionEpoch === INITIAL_EPOCH && partitions.size > 0;
+    const session = wanted ? broker.fetchSessions.create(partitions, usesTopicIds) : undefined;
+    return { partitions, session, incremental: false };
+  }
+  const session = broker.fetchSessions.get(sessionId);
+  if (session === undefined) return ErrorCode.FETCH_SESSION_ID_NOT_FOUND;
+  if (session.epoch !== sessionEpoch) return ErrorCode.INVALID_FETCH_SESSION_EPOCH;
+  if (session.usesTopicIds !== usesTopicIds) return ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR;
+  broker.fetchSessions.advance(session);
+  for (const { topic, topicId, partitions } of request.forgottenTopicsData) {
+    for (const partition of partitions) session.partitions.delete(keyOf(topic, topicId, partition));
+  }
+  addAsked(session.partitions, exchange);
+  return { partitions: session.partitions, session, incremental: true };
+}
+
+/** Takes over what the request says of partitions; known ones keep their place and what was answered last. */
+function addAsked(into: Map<string, FetchPartition>, { request }: FetchExchange): void {
+  for (const { topic: topicName, topicId, partitions } of request.topics) {
+    for (const { partition, fetchOffset, partitionMaxBytes, currentLeaderEpoch, lastFetchedEpoch } of partitions) {
+      const key = keyOf(topicName, topicId, partition);
+      const known = into.get(key);
+      into.set(key, {
+        topicName,
+        topicId,
+        partition,
+        // An offset beyond 2^53 is beyond every high watermark.
+        fetchOffset: Number(fetchOffset),
+        maxBytes: partitionMaxBytes,
+        currentLeaderEpoch,
+        lastFetchedEpoch,
+        sentHighWatermark: known?.sentHighWatermark ?? -1,
+        sentLogStart: known?.sentLogStart ?? -1,
+      });
+    }
+  }
+}
+
+function keyOf(topicName: string, topicId: string, partition: number): string {
+  return `${topicId === ZERO_UUID ? topicName : topicId}/${partition}`;
+}
+
+/** Whether an incremental answer has to mention the partition. */
+function isChanged({
+  asked,
+  errorCode,
+  divergingEpoch,
+  result,
+  highWatermark,
+  logStartOffset,
+}: FetchedPartition): boolean {
+  return (
+    result.sizeBytes > 0 ||
+    errorCode !== ErrorCode.NONE ||
+    divergingEpoch !== undefined ||
+    highWatermark !== asked.sentHighWatermark ||
+    logStartOffset !== asked.sentLogStart
+  );
+}
+
+function remember(
+  session: FetchSession,
+  { asked, errorCode, result, highWatermark, logStartOffset }: FetchedPartition,
+): void {
+  asked.sentHighWatermark = errorCode === ErrorCode.NONE ? highWatermark : -1;
+  asked.sentLogStart = logStartOffset;
+  if (result.sizeBytes === 0) return;
+  const key = keyOf(asked.topicName, asked.topicId, asked.partition);
+  if (!session.partitions.delete(key)) return;
+  session.partitions.set(key, asked); // to the end: next time the others come first
+}
+
+function groupByTopic(fetched: readonly FetchedPartition[], { request }: FetchExchange): TopicAnswer[] {
+  const topics: { topic: string; topicId: FetchPartition["topicId"]; partitions: PartitionAnswer[] }[] = [];
+  for (const each of fetched) {
+    const { topicName, topicId } = each.asked;
+    let last = topics.at(-1);
+    if (last === undefined || last.topic !== topicName || last.topicId !== topicId) {
+      last = { topic: topicName, topicId, partitions: [] };
+      topics.push(last);
+    }
+    last.partitions.push(answerOf(each, request.isolationLevel === READ_COMMITTED));
+  }
+  return topics;
+}
+
+function answerOf(fetched: FetchedPartition, readCommitted: boolean): PartitionAnswer {
+  const { asked, errorCode, highWatermark, lastStableOffset, logStartOffset, divergingEpoch, result } = fetched;
+  const answer = {
+    partitionIndex: asked.partition,
+    errorCode,
+    highWatermark,
+    lastStableOffset,
+    logStartOffset,
+    abortedTransactions: readCommitted && errorCode === ErrorCode.NONE ? [] : null,
+    records: result.parts,
+  };
+  return divergingEpoch === undefined ? answer : { ...answer, divergingEpoch };
+}
+
+function releaseAll({ partitions }: Fetched): void {
+  for (const { result } of partitions) result.release();
+}

@@ -1,0 +1,127 @@
+/**
+ * ListOffsets 1-11: the offset at a timestamp, or at a special one.
+ *
+ * Special timestamps, with the first version that may ask for them: -1 latest, -2 earliest, -3 the record with the largest
+ * timestamp (7), -4 earliest in local storage (8), -5 newest in tiered storage (9), -6 earliest not yet uploaded (11). There
+ * are no tiers yet, so the last three answer as Kafka does without tiered storage: the log start, and nothing twice.
+ */
+
+import type { Int64 } from "../../base/int64.ts";
+import { CorruptionError } from "../../log/corruption.ts";
+import type { PartitionLog } from "../../log/partition-log.ts";
+import type { APIS } from "../../protocol/apis.ts";
+import type { MessageInput } from "../../protocol/codec/message.ts";
+import { ErrorCode } from "../../protocol/errors.ts";
+import type { Topic } from "../../state/state.ts";
+import type { Exchange } from "../exchange.ts";
+import { leaderEpochProblem } from "../leader-epoch.ts";
+import { findLargestTimestamp, findTimestamp } from "../timestamp-search.ts";
+
+type ListOffsets = (typeof APIS)["listOffsets"];
+type ListOffsetsExchange = Exchange<ListOffsets>;
+type TopicAnswer = NonNullable<MessageInput<ListOffsets["response"]>["topics"]>[number];
+type PartitionAnswer = NonNullable<TopicAnswer["partitions"]>[number];
+type PartitionRequest = ListOffsetsExchange["request"]["topics"][number]["partitions"][number];
+
+const LATEST = -1;
+const EARLIEST = -2;
+const LARGEST_TIMESTAMP = -3;
+const EARLIEST_LOCAL = -4;
+const LATEST_TIERED = -5;
+const EARLIEST_PENDING_UPLOAD = -6;
+
+/** The first version in which a special timestamp may be asked for. */
+const SINCE: ReadonlyMap<Int64, number> = new Map([
+  [LARGEST_TIMESTAMP, 7],
+  [EARLIEST_LOCAL, 8],
+  [LATEST_TIERED, 9],
+  [EARLIEST_PENDING_UPLOAD, 11],
+]);
+
+/** The first version that is told a leader epoch. */
+const LEADER_EPOCH_SINCE = 4;
+const READ_COMMITTED = 1;
+
+export function handleListOffsets(exchange: ListOffsetsExchange): void {
+  const { broker, request } = exchange;
+  const { state } = broker.store;
+  const asked = new Set<string>();
+  const repeated = new Set<string>();
+  for (const { name, partitions } of request.topics) {
+    for (const { partitionIndex } of partitions) {
+      const key = `${name}/${partitionIndex}`;
+      if (asked.has(key)) repeated.add(key);
+      asked.add(key);
+    }
+  }
+  const topics = request.topics.map(async ({ name, partitions }): Promise<TopicAnswer> => {
+    const topic = state.topic(name);
+    const answers = partitions.map((each) => {
+      if (!repeated.has(`${name}/${each.partitionIndex}`)) return listOffset(exchange, topic, each);
+      return { partitionIndex: each.partitionIndex, errorCode: ErrorCode.INVALID_REQUEST };
+    });
+    return { name, partitions: await Promise.all(answers) };
+  });
+  Promise.all(topics).then(
+    (answers) => exchange.answer({ topics: answers }),
+    (error: unknown) => broker.fail(error),
+  );
+}
+
+async function listOffset(
+  exchange: ListOffsetsExchange,
+  topic: Topic | undefined,
+  asked: PartitionRequest,
+): Promise<PartitionAnswer> {
+  const { broker, request, version } = exchange;
+  const { partitionIndex, timestamp } = asked;
+  const partition = topic?.partitions[partitionIndex];
+  if (topic === undefined || partition === undefined) {
+    return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
+  }
+  const epoch = broker.store.state.leaderEpoch(topic);
+  const epochProblem = leaderEpochProblem(asked.currentLeaderEpoch, epoch);
+  if (epochProblem !== ErrorCode.NONE) return { partitionIndex, errorCode: epochProblem };
+  if (version < (SINCE.get(timestamp) ?? 0) || timestamp < EARLIEST_PENDING_UPLOAD) {
+    return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
+  }
+  const limit = request.isolationLevel === READ_COMMITTED ? partition.lastStableOffset : partition.highWatermark;
+  switch (timestamp) {
+    case LATEST:
+      return { partitionIndex, offset: limit, ...epochAt(partition, limit, version) };
+    case EARLIEST:
+    case EARLIEST_LOCAL:
+      return {
+        partitionIndex,
+        offset: partition.logStartOffset,
+        ...epochAt(partition, partition.logStartOffset, version),
+      };
+    case LATEST_TIERED:
+    case EARLIEST_PENDING_UPLOAD:
+      return { partitionIndex };
+    default: {
+      const search = {
+        reader: broker.reader,
+        partition,
+        topicBytes: topic.target.nameBytes.length,
+        limitOffset: limit,
+      };
+      try {
+        const found =
+          timestamp === LARGEST_TIMESTAMP ? await findLargestTimestamp(search) : await findTimestamp(search, timestamp);
+        if (found === undefined) return { partitionIndex };
+        return { partitionIndex, ...found, ...epochAt(partition, found.offset, version) };
+      } catch (error) {
+        if (!(error instanceof CorruptionError)) throw error;
+        broker.log(`error: ${error.message}`);
+        return { partitionIndex, errorCode: ErrorCode.KAFKA_STORAGE_ERROR };
+      }
+    }
+  }
+}
+
+/** The epoch of the batch at `offset`; the newest one at the end; -1 when nothing was ever written. */
+function epochAt(partition: PartitionLog, offset: number, version: number): { leaderEpoch?: number } {
+  if (version < LEADER_EPOCH_SINCE) return {};
+  return { leaderEpoch: partition.epochs.findLast(({ startOffset }) => startOffset <= offset)?.epoch ?? -1 };
+}

@@ -1,0 +1,350 @@
+/**
+ * Reading batches by offset, from memory or from WAL files.
+ *
+ * Two ways, same answer:
+ * - `readNow` serves what the tail cache holds, as views on its blocks, without waiting. This is a consumer that keeps up.
+ * - `readStored` reads files: the wanted batches of all asked partitions are found in the indexes, sorted by place, and
+ *   neighbours are read in one go, since a file interleaves all partitions and a consumer mostly wants several of them.
+ *   Every WAL record is verified before its batch is handed out.
+ *
+ * Bounds: the bytes of reads under way share one budget, in order of arrival; indexes come through a bounded cache; so do
+ * open files. A file that is being read is not removed (`WalFile.readers`).
+ */
+import type { Disk, DiskFile } from "../ports/disk.ts";
+import { BatchIndex } from "./batch-index.ts";
+import type { Block, BlockCache } from "./blocks.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { CorruptionError } from "./corruption.ts";
+import { readStoredIndex } from "./file-index.ts";
+import { LruCache } from "./lru-cache.ts";
+import type { PartitionLog } from "./partition-log.ts";
+import type { FileRange, WalFile } from "./wal-file.ts";
+import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "./wal-record.ts";
+
+/** Neighbouring batches are read in one go when no more than this lies between them. */
+const COALESCE_GAP_BYTES = 64 * 1024;
+/** The largest single read, unless one batch is larger. */
+const MAX_READ_BYTES = 4 * 1024 * 1024;
+/** Batches smaller than this are copied together: a view and an I/O vector each would cost more than the copy. */
+const SMALL_BATCH_BYTES = 4 * 1024;
+const MAX_OPEN_FILES = 64;
+/** Reads at once. Fewer than the threads that all file operations share, so that a sync always finds one free. */
+const MAX_READS_AT_ONCE = 2;
+
+/** What is wanted of one partition. */
+export interface BatchQuery {
+  readonly partition: PartitionLog;
+  /** Bytes of the topic's name: they stand before each batch in the log. */
+  readonly topicBytes: number;
+  /** The first batch is the one that holds it, or the next one. */
+  readonly offset: number;
+  /** Batches that do not end before or at this are left out: the high watermark, or the last stable offset. */
+  readonly limitOffset: number;
+  readonly maxBytes: number;
+  /** The first batch comes even when it is larger than `maxBytes`. */
+  readonly atLeastOne: boolean;
+}
+
+/** Whole batches in offset order. `release` when their bytes have been sent. */
+export interface BatchResult {
+  readonly parts: readonly Uint8Array[];
+  readonly sizeBytes: number;
+  /** Whether the asked bytes ended the result rather than the log's end. */
+  readonly more: boolean;
+  readonly release: () => void;
+}
+
+export const NOTHING_READ: BatchResult = { parts: [], sizeBytes: 0, more: false, release: () => undefined };
+
+export class BatchReader {
+  readonly #disk: Disk;
+  readonly #blocks: BlockCache;
+  readonly #budget: ByteBudget;
+  readonly #indexes: LruCache<BatchIndex>;
+  readonly #handles: LruCache<OpenFile>;
+  readonly #reads = new ByteBudget(MAX_READS_AT_ONCE);
+
+  constructor(options: {
+    readonly disk: Disk;
+    readonly blocks: BlockCache;
+    readonly bufferBytes: number;
+    readonly indexCacheBytes: number;
+  }) {
+    this.#disk = options.disk;
+    this.#blocks = options.blocks;
+    this.#budget = new ByteBudget(options.bufferBytes);
+    this.#indexes = new LruCache(options.indexCacheBytes, () => undefined);
+    this.#handles = new LruCache(MAX_OPEN_FILES, (open) => open.retire());
+  }
+
+  /** Memory in use by reads under way. */
+  get busyBytes(): number {
+    return this.#budget.usedBytes;
+  }
+
+  /** Serves the query from memory; undefined when its first batch is not there. */
+  readNow(query: BatchQuery): BatchResult | undefined {
+    const { partition, offset, limitOffset } = query;
+    if (offset >= limitOffset) return NOTHING_READ;
+    let range = partition.findRange(offset);
+    if (range === undefined) return NOTHING_READ;
+    const result = new ResultBuilder(this.#blocks);
+    let next = offset;
+    while (range !== undefined) {
+      const index: BatchIndex | undefined = range.index;
+      if (index === undefined) break;
+      for (let row = index.find(next); row < index.count; row += 1) {
+        if (index.endOffsetAt(row) > limitOffset) return result.finish(false);
+        const sizeBytes = index.sizeAt(row);
+        if (!result.fits(sizeBytes, query)) return result.finish(true);
+        const position = index.positionAt(row);
+        const block = this.#blocks.find(position);
+        if (block === undefined) return result.isEmpty ? undefined : result.finish(true);
+        result.addView(block, position - block.base + batchDataOffset(query.topicBytes), sizeBytes);
+        next = index.endOffsetAt(row);
+      }
+      if (range.endOffset >= partition.endOffset) return result.finish(false);
+      next = range.endOffset;
+      range = partition.findRange(next);
+    }
+    return result.isEmpty ? undefined : result.finish(true);
+  }
+
+  /**
+   * Serves the queries from files; each from one file at most, so that `more` may be true before `maxBytes` is reached.
+   * @throws CorruptionError when what is read is not what was written.
+   */
+  async readStored(queries: readonly BatchQuery[]): Promise<BatchResult[]> {
+    const plans = await Promise.all(queries.map((query) => this.#plan(query)));
+    const wantedBytes = plans.reduce((sum, plan) => sum + plan.sizeBytes, 0);
+    await this.#budget.acquire(wantedBytes);
+    try {
+      await this.#readAll(plans);
+    } catch (error) {
+      this.#budget.release(wantedBytes);
+      throw error;
+    } finally {
+      for (const plan of plans) if (plan.file !== undefined) plan.file.readers -= 1;
+    }
+    let unreleased = plans.length;
+    const release = (): void => {
+      unreleased -= 1;
+      if (unreleased === 0) this.#budget.release(wantedBytes);
+    };
+    return plans.map((plan) => ({
+      parts: plan.batches.map((batch) => batch.bytes!),
+      sizeBytes: plan.sizeBytes,
+      more: plan.more,
+      release,
+    }));
+  }
+
+  /** The rows of one range: in memory, or through the cache. */
+  async index(range: FileRange): Promise<BatchIndex> {
+    if (range.index !== undefined) return range.index;
+    const key = `${range.file.base}/${range.topicId}/${range.partition}`;
+    const cached = this.#indexes.get(key);
+    if (cached !== undefined) return cached;
+    const index = await readStoredIndex(this.#disk, range.file, range.stored!);
+    this.#indexes.set(key, index, Math.max(index.memoryBytes, 1));
+    return index;
+  }
+
+  /** Lets go of all open files. */
+  close(): void {
+    this.#handles.clear();
+  }
+
+  async #plan(query: BatchQuery): Promise<Plan> {
+    const plan: Plan = { file: undefined, batches: [], sizeBytes: 0, more: false };
+    const range = query.offset < query.limitOffset ? query.partition.findRange(query.offset) : undefined;
+    if (range === undefined) return plan;
+    range.file.readers += 1;
+    plan.file = range.file;
+    let index: BatchIndex;
+    try {
+      index = await this.index(range);
+    } catch (error) {
+      range.file.readers -= 1;
+      throw error;
+    }
+    for (let row = index.find(query.offset); row < index.count; row += 1) {
+      if (index.endOffsetAt(row) > query.limitOffset) return plan;
+      const sizeBytes = index.sizeAt(row);
+      const fits = plan.sizeBytes + sizeBytes <= query.maxBytes || (plan.batches.length === 0 && query.atLeastOne);
+      if (!fits) {
+        plan.more = true;
+        return plan;
+      }
+      const at = index.positionAt(row) - range.file.base;
+      plan.batches.push({ file: range.file, at, topicBytes: query.topicBytes, sizeBytes, bytes: undefined });
+      plan.sizeBytes += sizeBytes;
+    }
+    plan.more = range.endOffset < query.limitOffset;
+    return plan;
+  }
+
+  async #readAll(plans: readonly Plan[]): Promise<void> {
+    const batches = plans.flatMap((plan) => plan.batches);
+    batches.sort((a, b) => a.file.base - b.file.base || a.at - b.at);
+    await Promise.all(spansOf(batches).map((span) => this.#readSpan(span)));
+  }
+
+  async #readSpan(span: readonly PlannedBatch[]): Promise<void> {
+    const first = span[0]!;
+    const last = span.at(-1)!;
+    const bytes = Buffer.allocUnsafeSlow(last.at + recordBytes(last) - first.at);
+    await this.#reads.acquire(1);
+    let got: number;
+    try {
+      got = await this.#readFile(first.file, bytes, first.at);
+    } finally {
+      this.#reads.release(1);
+    }
+    for (const batch of span) {
+      const at = batch.at - first.at;
+      if (verifiedRecordBytes(bytes, at, got) !== recordBytes(batch)) {
+        throw new CorruptionError(batch.file.name, batch.at, "a record does not match its checksum");
+      }
+      const dataAt = at + batchDataOffset(batch.topicBytes);
+      batch.bytes = bytes.subarray(dataAt, dataAt + batch.sizeBytes);
+    }
+  }
+
+  async #readFile(file: WalFile, bytes: Buffer, at: number): Promise<number> {
+    let open = this.#handles.get(file.name);
+    if (open === undefined) {
+      open = new OpenFile(this.#disk.open(file.name, "read"));
+      this.#handles.set(file.name, open, 1);
+    }
+    return open.read(bytes, at);
+  }
+}
+
+interface PlannedBatch {
+  readonly file: WalFile;
+  /** Where its WAL record begins in the file. */
+  readonly at: number;
+  readonly topicBytes: number;
+  readonly sizeBytes: number;
+  bytes: Buffer | undefined;
+}
+
+interface Plan {
+  file: WalFile | undefined;
+  readonly batches: PlannedBatch[];
+  sizeBytes: number;
+  more: boolean;
+}
+
+function recordBytes(batch: PlannedBatch): number {
+  return batchRecordBytes(batch.topicBytes, batch.sizeBytes);
+}
+
+/** Groups batches, sorted by place, into stretches that are read in one go. */
+function spansOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
+  const spans: PlannedBatch[][] = [];
+  let span: PlannedBatch[] = [];
+  for (const batch of batches) {
+    const first = span[0];
+    const last = span.at(-1);
+    const joins =
+      first !== undefined &&
+      last!.file === batch.file &&
+      batch.at - (last!.at + recordBytes(last!)) <= COALESCE_GAP_BYTES &&
+      batch.at + recordBytes(batch) - first.at <= MAX_READ_BYTES;
+    if (!joins) {
+      span = [];
+      spans.push(span);
+    }
+    span.push(batch);
+  }
+  return spans;
+}
+
+/** An open file that closes when it has left the cache and no read is under way. */
+class OpenFile {
+  readonly #file: Promise<DiskFile>;
+  #reads = 0;
+  #retired = false;
+
+  constructor(file: Promise<DiskFile>) {
+    this.#file = file;
+    file.catch(() => undefined); // whoever reads is told
+  }
+
+  async read(bytes: Buffer, at: number): Promise<number> {
+    this.#reads += 1;
+    try {
+      return await (await this.#file).read(bytes, at);
+    } finally {
+      this.#reads -= 1;
+      this.#closeIfDone();
+    }
+  }
+
+  retire(): void {
+    this.#retired = true;
+    this.#closeIfDone();
+  }
+
+  #closeIfDone(): void {
+    if (this.#retired && this.#reads === 0) void this.#file.then((file) => file.close()).catch(() => undefined);
+  }
+}
+
+/** Collects views on blocks, each block retained once; copies small batches together. */
+class ResultBuilder {
+  readonly #blocks: BlockCache;
+  readonly #parts: Uint8Array[] = [];
+  readonly #retained: Block[] = [];
+  #small: { block: Block; at: number; sizeBytes: number }[] = [];
+  #smallBytes = 0;
+  #sizeBytes = 0;
+
+  constructor(blocks: BlockCache) {
+    this.#blocks = blocks;
+  }
+
+  get isEmpty(): boolean {
+    return this.#sizeBytes === 0;
+  }
+
+  fits(sizeBytes: number, query: BatchQuery): boolean {
+    return this.#sizeBytes + sizeBytes <= query.maxBytes || (this.isEmpty && query.atLeastOne);
+  }
+
+  addView(block: Block, at: number, sizeBytes: number): void {
+    this.#sizeBytes += sizeBytes;
+    if (sizeBytes < SMALL_BATCH_BYTES) {
+      this.#small.push({ block, at, sizeBytes });
+      this.#smallBytes += sizeBytes;
+      return;
+    }
+    this.#copySmall();
+    if (this.#retained.at(-1) !== block) {
+      block.retain();
+      this.#retained.push(block);
+    }
+    this.#parts.push(block.bytes.subarray(at, at + sizeBytes));
+  }
+
+  finish(more: boolean): BatchResult {
+    this.#copySmall();
+    const retained = this.#retained;
+    const release = (): void => {
+      for (const block of retained) this.#blocks.release(block);
+    };
+    return { parts: this.#parts, sizeBytes: this.#sizeBytes, more, release };
+  }
+
+  #copySmall(): void {
+    if (this.#smallBytes === 0) return;
+    const copy = Buffer.allocUnsafe(this.#smallBytes);
+    let to = 0;
+    for (const { block, at, sizeBytes } of this.#small) to += block.bytes.copy(copy, to, at, at + sizeBytes);
+    this.#parts.push(copy);
+    this.#small = [];
+    this.#smallBytes = 0;
+  }
+}

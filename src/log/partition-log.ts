@@ -1,0 +1,241 @@
+/**
+ * One partition of one topic: its offsets, leader epochs, producers, and in which WAL files its batches lie.
+ *
+ * A fold over the batches appended to it (`applyBatch`) and the state records that concern it. No I/O, no clock.
+ *
+ *     log start offset ≤ high watermark ≤ end offset
+ *
+ * The high watermark follows the end offset when the log is durable; consumers see nothing beyond it.
+ */
+import { assert } from "../base/assert.ts";
+import type { Int64 } from "../base/int64.ts";
+import type { Uuid } from "../base/uuid.ts";
+import { BatchIndex } from "./batch-index.ts";
+import { ProducerState } from "./producer-state.ts";
+import type { FileRange, WalFile } from "./wal-file.ts";
+
+/** From `startOffset` on, batches carry `epoch`. */
+export interface EpochStart {
+  readonly epoch: number;
+  readonly startOffset: number;
+}
+
+/** A batch that goes into the log, as the fold needs it. */
+export interface AppliedBatch {
+  readonly position: number;
+  readonly file: WalFile;
+  readonly baseOffset: number;
+  readonly endOffset: number;
+  readonly sizeBytes: number;
+  readonly leaderEpoch: number;
+  readonly maxTimestamp: number;
+  readonly producerId: Int64;
+  readonly producerEpoch: number;
+  readonly firstSequence: number;
+  readonly nowMs: number;
+}
+
+/** Wakes whoever waits for the partition: its high watermark moved, or it was deleted. */
+export interface PartitionWaiter {
+  wake(partition: PartitionLog): void;
+}
+
+export class PartitionLog {
+  readonly topicId: Uuid;
+  readonly partition: number;
+  readonly producers = new ProducerState();
+  readonly waiters = new Set<PartitionWaiter>();
+  /** Bytes of all batches from the log start's file on. */
+  sizeBytes = 0;
+  /**
+   * The state below is that of this log position. Zero but for what came from a snapshot: replay then starts earlier, and
+   * batches before it are only indexed again.
+   */
+  stampedAt = 0;
+  deleted = false;
+  readonly #epochs: EpochStart[] = [];
+  readonly #ranges: FileRange[] = [];
+  #logStart = 0;
+  #highWatermark = 0;
+  #end = 0;
+
+  constructor(topicId: Uuid, partition: number) {
+    this.topicId = topicId;
+    this.partition = partition;
+  }
+
+  get logStartOffset(): number {
+    return this.#logStart;
+  }
+
+  get highWatermark(): number {
+    return this.#highWatermark;
+  }
+
+  /** Offset of the next record. */
+  get endOffset(): number {
+    return this.#end;
+  }
+
+  /** Consumers with isolation level read_committed see nothing from here on. */
+  get lastStableOffset(): number {
+    return this.#highWatermark;
+  }
+
+  get epochs(): readonly EpochStart[] {
+    return this.#epochs;
+  }
+
+  /** Oldest first. */
+  get ranges(): readonly FileRange[] {
+    return this.#ranges;
+  }
+
+  /** The mutator for appended batches, live and in recovery. */
+  applyBatch(batch: AppliedBatch): void {
+    this.#index(batch);
+    if (batch.position < this.stampedAt) return;
+    assert(batch.baseOffset >= this.#end, "offsets are given out once, in order");
+    this.#end = batch.endOffset;
+    const newestEpoch = this.#epochs.at(-1)?.epoch ?? -1;
+    if (batch.leaderEpoch > newestEpoch) {
+      this.#epochs.push({ epoch: batch.leaderEpoch, startOffset: batch.baseOffset });
+    }
+    if (batch.producerId === -1) return;
+    this.producers.record(
+      {
+        producerId: batch.producerId,
+        epoch: batch.producerEpoch,
+        firstSequence: batch.firstSequence,
+        recordCount: batch.endOffset - batch.baseOffset,
+      },
+      {
+        baseOffset: batch.baseOffset,
+        endOffset: batch.endOffset,
+        timestamp: batch.maxTimestamp,
+        nowMs: batch.nowMs,
+      },
+    );
+  }
+
+  /** Everything before `offset` is durable and may be seen. Never goes back. */
+  advanceHighWatermark(offset: number): void {
+    if (offset <= this.#highWatermark) return;
+    assert(offset <= this.#end, "the high watermark may not pass the end offset");
+    this.#highWatermark = offset;
+    for (const waiter of this.waiters) waiter.wake(this);
+  }
+
+  /** The mutator for DeleteRecords and retention: nothing before `offset` is kept. */
+  moveLogStart(offset: number): void {
+    assert(offset <= this.#end, "the log start may not pass the end offset");
+    this.#logStart = Math.max(this.#logStart, offset);
+    while (this.#ranges.length > 0 && this.#ranges[0]!.endOffset <= offset) this.#dropOldestRange();
+    while (this.#epochs.length > 1 && this.#epochs[1]!.startOffset <= offset) this.#epochs.shift();
+    const oldest = this.#epochs[0];
+    if (oldest !== undefined && oldest.startOffset < offset) {
+      this.#epochs[0] = { epoch: oldest.epoch, startOffset: offset };
+    }
+  }
+
+  /** The mutator for a lost file: its offsets are gone, and readers go on behind them. */
+  dropFile(file: WalFile): void {
+    const at = this.#ranges.findIndex((range) => range.file === file);
+    if (at === -1) return;
+    const [range] = this.#ranges.splice(at, 1);
+    file.users -= 1;
+    this.sizeBytes -= range!.sizeBytes;
+  }
+
+  /** The mutator for damage: offsets before `offset` may have been given out and are gone. */
+  skipTo(offset: number): void {
+    assert(offset >= this.#end, "offsets are never given out twice");
+    this.#end = offset;
+    this.#highWatermark = offset;
+  }
+
+  /** The mutator for the deletion of the topic. */
+  delete(): void {
+    this.deleted = true;
+    while (this.#ranges.length > 0) this.#dropOldestRange();
+    for (const waiter of this.waiters) waiter.wake(this);
+  }
+
+  /** The range that holds `offset`, or the first one behind it. */
+  findRange(offset: number): FileRange | undefined {
+    let low = 0;
+    let high = this.#ranges.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#ranges[middle]!.endOffset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return this.#ranges[low];
+  }
+
+  /**
+   * End offset of the largest epoch not above `epoch` (KIP-101, KIP-279): what OffsetForLeaderEpoch answers.
+   * `currentEpoch` is the partition's leader epoch now. Undefined when the epoch is older than anything known.
+   */
+  endOffsetForEpoch(epoch: number, currentEpoch: number): { epoch: number; endOffset: number } | undefined {
+    if (epoch === currentEpoch) return { epoch, endOffset: this.#end };
+    if (epoch > currentEpoch) return undefined;
+    const next = this.#epochs.findIndex((start) => start.epoch > epoch);
+    const floor = next === -1 ? this.#epochs.at(-1) : this.#epochs[next - 1];
+    const endOffset = next === -1 ? this.#end : this.#epochs[next]!.startOffset;
+    if (floor === undefined) return next === -1 ? undefined : { epoch, endOffset };
+    return { epoch: floor.epoch, endOffset };
+  }
+
+  /** Puts back what a snapshot holds. Called once, on a fresh partition. */
+  restore(state: {
+    readonly logStartOffset: number;
+    readonly endOffset: number;
+    readonly stampedAt: number;
+    readonly epochs: readonly EpochStart[];
+    readonly ranges: readonly FileRange[];
+  }): void {
+    assert(this.#end === 0 && this.#ranges.length === 0, "only a fresh partition is restored");
+    this.#logStart = state.logStartOffset;
+    this.#end = state.endOffset;
+    this.stampedAt = state.stampedAt;
+    this.#epochs.push(...state.epochs);
+    for (const range of state.ranges) {
+      this.#ranges.push(range);
+      range.file.users += 1;
+      this.sizeBytes += range.sizeBytes;
+    }
+  }
+
+  #index(batch: AppliedBatch): void {
+    let range = this.#ranges.at(-1);
+    if (range?.file !== batch.file) {
+      range = {
+        file: batch.file,
+        topicId: this.topicId,
+        partition: this.partition,
+        firstOffset: batch.baseOffset,
+        endOffset: batch.endOffset,
+        sizeBytes: 0,
+        maxTimestamp: batch.maxTimestamp,
+        index: new BatchIndex(),
+        stored: undefined,
+      };
+      this.#ranges.push(range);
+      batch.file.ranges.push(range);
+      batch.file.users += 1;
+    }
+    assert(range.index !== undefined, "a file that is still written has its index in memory");
+    range.index.push(batch);
+    range.endOffset = batch.endOffset;
+    range.sizeBytes += batch.sizeBytes;
+    this.sizeBytes += batch.sizeBytes;
+    if (batch.maxTimestamp > range.maxTimestamp) range.maxTimestamp = batch.maxTimestamp;
+  }
+
+  #dropOldestRange(): void {
+    const range = this.#ranges.shift()!;
+    range.file.users -= 1;
+    this.sizeBytes -= range.sizeBytes;
+  }
+}

@@ -1,0 +1,307 @@
+/**
+ * Reading the log back at start: replays every group from a snapshot's position on, cuts a torn tail, finds damage.
+ *
+ * Since writes overlap syncs, a crash can leave a later group whole behind a torn one; neither was acknowledged. So bad
+ * bytes beyond every position that some group header states as durable are a torn tail: the log is cut there, later
+ * groups included, and the cut bytes are kept aside in `<file>.cut`. Bad bytes before a stated durable position, or in
+ * any file but the last (a file is begun only when the one before is durable), are damage: what is good on either side is
+ * kept, and the report says what is gone and whether state records may be.
+ *
+ * Write order when cutting: the bytes aside and synced, then the truncation and a sync. A crash between leaves the torn
+ * tail as it was, and the next start cuts it again. Nothing is cut before the whole log was read.
+ *
+ * Memory does not grow with the log: one chunk or one group at a time.
+ */
+import { assert } from "../base/assert.ts";
+import { type Position, toPosition } from "../base/brands.ts";
+import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
+import { GroupScanner, type ScannedGroup } from "./group-scanner.ts";
+import { parseWalFileName, WAL_FOLDER, WalFile } from "./wal-file.ts";
+import {
+  type BatchRecord,
+  GROUP_HEADER_BYTES,
+  NO_STATE_POSITION,
+  readBatchRecord,
+  STATE_FIELDS_OFFSET,
+  stateRecordType,
+  VERSION_BATCH,
+  VERSION_STATE,
+  verifiedRecordBytes,
+} from "./wal-record.ts";
+
+/** What recovery hands over, in log order. */
+export interface RecoveryTarget {
+  batch(record: BatchRecord, buffer: Buffer, position: Position, file: WalFile): void;
+  state(type: number, fields: Buffer, position: Position): void;
+  /** Every `progressBytes` or so, with bytes done and in all. */
+  progress(doneBytes: number, totalBytes: number): void;
+}
+
+/** Bytes that were durable once and are unreadable now. */
+export interface Damage {
+  readonly file: string;
+  readonly from: Position;
+  readonly to: Position;
+  /** Whether state records lay in it, or may have. */
+  readonly stateLost: boolean;
+}
+
+export interface RecoveryReport {
+  /** All files, in order, those before the replay included; all closed. */
+  readonly files: WalFile[];
+  /** Where the log goes on. */
+  readonly end: Position;
+  readonly lastStatePosition: number;
+  readonly replayedBytes: number;
+  readonly replayedGroups: number;
+  /** Bytes of the torn tail, kept aside. */
+  readonly cutBytes: number;
+  readonly damage: readonly Damage[];
+}
+
+export interface RecoveryOptions {
+  readonly disk: Disk;
+  /** Replay starts here: 0, or a snapshot's position, which is always the base of a file. */
+  readonly from: Position;
+  /** The log was durable at least up to here when the snapshot was published. */
+  readonly knownDurable: Position;
+  /** Closed files that the snapshot knows, by first position. Those before `from` are not read. */
+  readonly knownFiles: ReadonlyMap<number, WalFile>;
+  readonly lastStatePosition: number;
+  readonly target: RecoveryTarget;
+}
+
+interface ListedFile {
+  readonly file: WalFile;
+  readonly sizeBytes: number;
+}
+
+/** Replays the log and mends its end. Afterwards everything before `end` is durable. */
+export async function recoverLog(options: RecoveryOptions): Promise<RecoveryReport> {
+  const listed = await listFiles(options);
+  const replay = new Replay(options, listed);
+  await replay.run();
+  return replay.finish();
+}
+
+class Replay {
+  readonly #options: RecoveryOptions;
+  readonly #listed: ListedFile[];
+  readonly #damage: Damage[] = [];
+  readonly #totalBytes: number;
+  #end: Position;
+  #previousState: number;
+  /** Damage whose extent is known, but not yet whether state was in it: the next good group says so. */
+  #openDamage: { file: string; from: Position; to: Position } | undefined;
+  #replayedBytes = 0;
+  #groups = 0;
+  #tail: { listed: ListedFile; cutAt: number } | undefined;
+
+  constructor(options: RecoveryOptions, listed: ListedFile[]) {
+    this.#options = options;
+    this.#listed = listed;
+    this.#end = options.from;
+    this.#previousState = options.lastStatePosition;
+    this.#totalBytes = this.#replayed().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  async run(): Promise<void> {
+    const replayed = this.#replayed();
+    for (const [index, listed] of replayed.entries()) {
+      if (listed.file.base > this.#end) this.#addDamage(listed.file.name, this.#end, listed.file.base);
+      await this.#replayFile(listed, index === replayed.length - 1);
+    }
+    if (this.#end < this.#options.knownDurable) {
+      this.#addDamage("the end of the log", this.#end, this.#options.knownDurable);
+      this.#end = this.#options.knownDurable;
+    }
+    this.#closeDamage(undefined);
+  }
+
+  /** Cuts what is torn and makes the rest durable. */
+  async finish(): Promise<RecoveryReport> {
+    const { disk } = this.#options;
+    const files: WalFile[] = [];
+    let cutBytes = 0;
+    for (const listed of this.#listed) {
+      const { file, sizeBytes } = listed;
+      const keptBytes = this.#tail?.listed === listed ? this.#tail.cutAt : sizeBytes;
+      if (file.base < this.#options.from) {
+        if (!file.isClosed) file.close(toPosition(file.base + sizeBytes));
+        file.indexed = true; // known to the snapshot, or left over by an interrupted removal and without use
+        files.push(file);
+        continue;
+      }
+      if (keptBytes < sizeBytes) {
+        await cutTail(disk, file, keptBytes, sizeBytes);
+        cutBytes += sizeBytes - keptBytes;
+      } else if (listed === this.#listed.at(-1)) {
+        await syncFile(disk, file);
+      }
+      if (keptBytes === 0) {
+        await disk.remove(file.name);
+        await disk.syncFolder(WAL_FOLDER);
+        continue;
+      }
+      if (!file.isClosed) file.close(toPosition(file.base + keptBytes));
+      files.push(file);
+    }
+    return {
+      files,
+      end: this.#end,
+      lastStatePosition: this.#previousState,
+      replayedBytes: this.#replayedBytes,
+      replayedGroups: this.#groups,
+      cutBytes,
+      damage: this.#damage,
+    };
+  }
+
+  #replayed(): ListedFile[] {
+    return this.#listed.filter(({ file }) => file.base >= this.#options.from);
+  }
+
+  async #replayFile(listed: ListedFile, isLast: boolean): Promise<void> {
+    const { file, sizeBytes } = listed;
+    const disk = await this.#options.disk.open(file.name, "read");
+    try {
+      const scanner = new GroupScanner(file, disk, sizeBytes);
+      let at = 0;
+      let durable: number | undefined;
+      while (at < sizeBytes) {
+        const group = await scanner.groupAt(at);
+        if (group !== undefined) {
+          this.#applyGroup(group, file);
+          at += group.end - headerStart(group);
+          continue;
+        }
+        const next = await scanner.findGroup(at + 1);
+        if (isLast) {
+          durable ??= Math.max(this.#options.knownDurable, await statedDurable(scanner, next));
+          if (file.base + at >= durable) {
+            this.#tail = { listed, cutAt: at };
+            break;
+          }
+        }
+        const to = next ?? sizeBytes;
+        this.#addDamage(file.name, toPosition(file.base + at), toPosition(file.base + to));
+        at = to;
+      }
+      this.#end = toPosition(file.base + at);
+    } finally {
+      await disk.close();
+    }
+  }
+
+  #applyGroup(group: ScannedGroup, file: WalFile): void {
+    const { header, buffer } = group;
+    this.#closeDamage(header.previousStatePosition);
+    let at = group.recordsAt;
+    let hasState = false;
+    while (at < group.end) {
+      const bytes = verifiedRecordBytes(buffer, at, group.end);
+      assert(bytes > 0, `a whole group at position ${header.position} holds bytes that are no record`);
+      const position = toPosition(header.position + (at - headerStart(group)));
+      const version = buffer[at + 2];
+      if (version === VERSION_STATE) {
+        hasState = true;
+        const fields = buffer.subarray(at + STATE_FIELDS_OFFSET, at + bytes);
+        this.#options.target.state(stateRecordType(buffer, at), fields, position);
+      } else {
+        const record = version === VERSION_BATCH ? readBatchRecord(buffer, at, bytes) : undefined;
+        assert(record !== undefined, `a whole group at position ${header.position} holds a malformed record`);
+        this.#options.target.batch(record, buffer, position, file);
+      }
+      at += bytes;
+    }
+    if (hasState) this.#previousState = header.position;
+    this.#groups += 1;
+    this.#replayedBytes += group.end - headerStart(group);
+    this.#options.target.progress(this.#replayedBytes, this.#totalBytes);
+  }
+
+  #addDamage(file: string, from: Position, to: Position): void {
+    if (this.#openDamage !== undefined && this.#openDamage.to === from) {
+      this.#openDamage = { ...this.#openDamage, to };
+      return;
+    }
+    this.#closeDamage(undefined);
+    this.#openDamage = { file, from, to };
+  }
+
+  /** `previousState`: what the next good group says of the last state before it; undefined when there is none to ask. */
+  #closeDamage(previousState: number | undefined): void {
+    const open = this.#openDamage;
+    if (open === undefined) return;
+    const known = previousState !== undefined;
+    const stateLost = !known || (previousState !== NO_STATE_POSITION && previousState >= open.from);
+    this.#damage.push({ ...open, stateLost });
+    this.#openDamage = undefined;
+  }
+}
+
+function headerStart(group: ScannedGroup): number {
+  return group.recordsAt - GROUP_HEADER_BYTES;
+}
+
+/** The furthest position that any whole group from file offset `from` on states as durable; 0 when there is none. */
+async function statedDurable(scanner: GroupScanner, from: number | undefined): Promise<number> {
+  let durable = 0;
+  let at = from;
+  while (at !== undefined) {
+    const group = await scanner.groupAt(at);
+    if (group === undefined) {
+      at = await scanner.findGroup(at + 1);
+      continue;
+    }
+    durable = Math.max(durable, group.header.durablePosition);
+    at += GROUP_HEADER_BYTES + group.header.lengthBytes;
+  }
+  return durable;
+}
+
+async function listFiles({ disk, from, knownFiles }: RecoveryOptions): Promise<ListedFile[]> {
+  const listed: ListedFile[] = [];
+  for (const name of await disk.list(WAL_FOLDER)) {
+    const parsed = parseWalFileName(name);
+    if (parsed === undefined) continue;
+    const known = knownFiles.get(parsed.base);
+    if (known !== undefined && known.incarnation === parsed.incarnation && parsed.base < from) {
+      listed.push({ file: known, sizeBytes: known.end - known.base });
+      continue;
+    }
+    const file = new WalFile(parsed.base, parsed.incarnation);
+    const open = await disk.open(file.name, "read");
+    listed.push({ file, sizeBytes: await open.sizeBytes() });
+    await open.close();
+  }
+  return listed;
+}
+
+async function cutTail(disk: Disk, file: WalFile, keptBytes: number, sizeBytes: number): Promise<void> {
+  const source = await disk.open(file.name, "readWrite");
+  const tail = Buffer.allocUnsafe(sizeBytes - keptBytes);
+  await source.read(tail, keptBytes);
+  if (tail.some((byte) => byte !== 0)) await keepAside(disk, file, keptBytes, tail);
+  await source.truncate(keptBytes);
+  await source.sync();
+  await source.close();
+}
+
+async function keepAside(disk: Disk, file: WalFile, at: number, bytes: Buffer): Promise<void> {
+  const name = `${file.name}.${at}.cut`;
+  await disk.remove(name).catch((error: unknown) => {
+    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
+  });
+  const aside: DiskFile = await disk.create(name);
+  await aside.write([bytes], 0);
+  await aside.sync();
+  await aside.close();
+  await disk.syncFolder(WAL_FOLDER);
+}
+
+async function syncFile(disk: Disk, file: WalFile): Promise<void> {
+  const open = await disk.open(file.name, "readWrite");
+  await open.sync();
+  await open.close();
+}

@@ -1,0 +1,95 @@
+/**
+ * A file of the write-ahead log: a contiguous range of positions, written by one incarnation of the broker.
+ *
+ * Its name holds both, `<first position, 20 digits>-<incarnation, 14 hex digits>.wal`, so that groups can be told from
+ * other bytes even when the file's first group is damaged. Beside a sealed file lies its index, `….index`.
+ */
+import { assert } from "../base/assert.ts";
+import { type Position, toPosition } from "../base/brands.ts";
+import type { Uuid } from "../base/uuid.ts";
+import type { BatchIndex } from "./batch-index.ts";
+
+export const WAL_FOLDER = "wal";
+
+const NAME = /^(\d{20})-([0-9a-f]{14})\.wal$/;
+
+/** The part of one WAL file that belongs to one partition. */
+export interface FileRange {
+  readonly file: WalFile;
+  readonly topicId: Uuid;
+  readonly partition: number;
+  readonly firstOffset: number;
+  endOffset: number;
+  /** Bytes of its batches. */
+  sizeBytes: number;
+  maxTimestamp: number;
+  /** Where the batches lie, as long as that is in memory: until the file's index is durable. */
+  index: BatchIndex | undefined;
+  /** Where the batches lie, once the file's index is durable. */
+  stored: StoredIndex | undefined;
+}
+
+/** A partition's rows in an index file. */
+export interface StoredIndex {
+  readonly at: number;
+  readonly rows: number;
+  readonly crc: number;
+}
+
+export class WalFile {
+  readonly base: Position;
+  readonly incarnation: number;
+  #end: Position | undefined;
+  /** Its ranges, until their index is durable; empty afterwards. */
+  ranges: FileRange[] = [];
+  /** Whether the index of the sealed file is durable beside it. */
+  indexed = false;
+  /** Partitions that still need bytes of this file. At 0, a sealed file below the snapshots can go. */
+  users = 0;
+  /** Reads under way. The file is not removed before they end. */
+  readers = 0;
+
+  constructor(base: Position, incarnation: number, end?: Position) {
+    this.base = base;
+    this.incarnation = incarnation;
+    this.#end = end;
+  }
+
+  get name(): string {
+    return `${WAL_FOLDER}/${walFileStem(this.base, this.incarnation)}.wal`;
+  }
+
+  get indexName(): string {
+    return `${WAL_FOLDER}/${walFileStem(this.base, this.incarnation)}.index`;
+  }
+
+  /** True once nothing more is appended to it. */
+  get isClosed(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Position behind the last byte. Only for closed files. */
+  get end(): Position {
+    assert(this.#end !== undefined, "the end of an open WAL file is not known");
+    return this.#end;
+  }
+
+  close(end: Position): void {
+    assert(this.#end === undefined, "a WAL file was closed twice");
+    this.#end = end;
+  }
+}
+
+/** Takes a file name (without folder) apart; undefined when it is no WAL file's. */
+export function parseWalFileName(name: string): { base: Position; incarnation: number } | undefined {
+  const match = NAME.exec(name);
+  if (match === null) return undefined;
+  const base = Number(match[1]);
+  return Number.isSafeInteger(base)
+    ? { base: toPosition(base), incarnation: Number.parseInt(match[2]!, 16) }
+    : undefined;
+}
+
+function walFileStem(base: Position, incarnation: number): string {
+  return `${String(base).padStart(20, "0")}-${incarnation.toString(16).padStart(14, "0")}`;
+}

@@ -1,0 +1,212 @@
+/**
+ * The write-ahead log's records: what stands in a WAL file, byte for byte, little endian.
+ *
+ *     0 magic u16 = 0xCA7E | 2 version u8 | 3 flags u8 | 4 length u32 | 8 crc32 u32 | 12 body
+ *
+ * Versions 2, 3 and 4: `length` counts the body; `crc32` is CRC-32C over bytes 0..7 and the body.
+ *
+ * - version 2, a record batch: topic_len u16, topic, partition i32, data_len u32, data, and with flag bit 1 the topic id
+ *   (16 bytes). Flag bit 0: data is a Kafka record batch. This program always writes both flags.
+ * - version 3, a state record: type u16, then its schema-encoded fields.
+ * - version 4, a group header, followed by the group's records:
+ *   position u64 of the header itself, incarnation u64, durable position u64 when it was written, position u64 of the
+ *   last group before this one that holds state records (2^53-1 when there is none), byte length u32 and CRC-32C u32 of
+ *   the records that follow. The chain of state positions tells recovery whether damage has swallowed state records.
+ *
+ * Version 1 is read by `wal-record-v1.ts` and never written.
+ */
+import { crc32c } from "../base/crc32c.ts";
+
+export const WAL_MAGIC = 0xca7e;
+export const RECORD_HEADER_BYTES = 12;
+
+export const VERSION_SINGLE_RECORD = 1;
+export const VERSION_BATCH = 2;
+export const VERSION_STATE = 3;
+export const VERSION_GROUP = 4;
+
+export const FLAG_KAFKA_BATCH = 0x01;
+export const FLAG_TOPIC_ID = 0x02;
+
+export const GROUP_HEADER_BYTES = RECORD_HEADER_BYTES + 40;
+/** What a group header says when no state record was ever written before it. */
+export const NO_STATE_POSITION = Number.MAX_SAFE_INTEGER;
+
+const TOPIC_ID_BYTES = 16;
+const BATCH_FIXED_BYTES = RECORD_HEADER_BYTES + 2 + 4 + 4;
+
+/** Bytes before a batch's data in its WAL record, for a topic name of `topicBytes` bytes. */
+export function batchDataOffset(topicBytes: number): number {
+  return BATCH_FIXED_BYTES + topicBytes;
+}
+
+/** Bytes of the whole WAL record of a batch. */
+export function batchRecordBytes(topicBytes: number, dataBytes: number): number {
+  return BATCH_FIXED_BYTES + topicBytes + dataBytes + TOPIC_ID_BYTES;
+}
+
+export interface BatchRecordFields {
+  readonly topicName: Buffer;
+  readonly topicId: Buffer;
+  readonly partition: number;
+  readonly dataBytes: number;
+}
+
+/** Writes everything of a batch record but its data and CRC. The data belongs at `at + batchDataOffset(…)`. */
+export function writeBatchRecordFrame(buffer: Buffer, at: number, fields: BatchRecordFields): void {
+  const { topicName, topicId, partition, dataBytes } = fields;
+  const total = batchRecordBytes(topicName.length, dataBytes);
+  writeHeader(buffer, at, VERSION_BATCH, FLAG_KAFKA_BATCH | FLAG_TOPIC_ID, total - RECORD_HEADER_BYTES);
+  let next = at + RECORD_HEADER_BYTES;
+  next = buffer.writeUInt16LE(topicName.length, next);
+  buffer.set(topicName, next);
+  next += topicName.length;
+  next = buffer.writeInt32LE(partition, next);
+  next = buffer.writeUInt32LE(dataBytes, next);
+  buffer.set(topicId, next + dataBytes);
+}
+
+/** Bytes of the whole WAL record of a state record with `fieldBytes` bytes of fields. */
+export function stateRecordBytes(fieldBytes: number): number {
+  return RECORD_HEADER_BYTES + 2 + fieldBytes;
+}
+
+/** Writes a complete state record. */
+export function writeStateRecord(buffer: Buffer, at: number, type: number, fields: readonly Uint8Array[]): void {
+  let next = at + RECORD_HEADER_BYTES;
+  next = buffer.writeUInt16LE(type, next);
+  for (const part of fields) {
+    buffer.set(part, next);
+    next += part.length;
+  }
+  writeHeader(buffer, at, VERSION_STATE, 0, next - at - RECORD_HEADER_BYTES);
+  sealRecord(buffer, at, next - at);
+}
+
+export interface GroupHeader {
+  readonly position: number;
+  readonly incarnation: number;
+  readonly durablePosition: number;
+  readonly previousStatePosition: number;
+  /** Bytes of the records behind the header. */
+  readonly lengthBytes: number;
+  readonly crc: number;
+}
+
+/** Writes a complete group header. */
+export function writeGroupHeader(buffer: Buffer, at: number, header: GroupHeader): void {
+  writeHeader(buffer, at, VERSION_GROUP, 0, GROUP_HEADER_BYTES - RECORD_HEADER_BYTES);
+  let next = at + RECORD_HEADER_BYTES;
+  next = writeU64(buffer, next, header.position);
+  next = writeU64(buffer, next, header.incarnation);
+  next = writeU64(buffer, next, header.durablePosition);
+  next = writeU64(buffer, next, header.previousStatePosition);
+  next = buffer.writeUInt32LE(header.lengthBytes, next);
+  buffer.writeUInt32LE(header.crc, next);
+  sealRecord(buffer, at, GROUP_HEADER_BYTES);
+}
+
+/** Reads a group header whose record has been verified. Undefined when a field is no safe integer. */
+export function readGroupHeader(buffer: Buffer, at: number): GroupHeader | undefined {
+  const body = at + RECORD_HEADER_BYTES;
+  const position = readU64(buffer, body);
+  const incarnation = readU64(buffer, body + 8);
+  const durablePosition = readU64(buffer, body + 16);
+  const previousStatePosition = readU64(buffer, body + 24);
+  const safe =
+    Number.isSafeInteger(position) &&
+    Number.isSafeInteger(incarnation) &&
+    Number.isSafeInteger(durablePosition) &&
+    Number.isSafeInteger(previousStatePosition);
+  if (!safe) return undefined;
+  const lengthBytes = buffer.readUInt32LE(body + 32);
+  return {
+    position,
+    incarnation,
+    durablePosition,
+    previousStatePosition,
+    lengthBytes,
+    crc: buffer.readUInt32LE(body + 36),
+  };
+}
+
+/** Puts the CRC into a record of `totalBytes` bytes whose header and body are complete. */
+export function sealRecord(buffer: Buffer, at: number, totalBytes: number): void {
+  buffer.writeUInt32LE(recordCrc(buffer, at, totalBytes), at + 8);
+}
+
+/**
+ * Whether a whole, intact record of version 2, 3 or 4 stands at `at`, not reaching beyond `end`.
+ * Answers its size in bytes, or 0.
+ */
+export function verifiedRecordBytes(buffer: Buffer, at: number, end: number): number {
+  if (end - at < RECORD_HEADER_BYTES || buffer.readUInt16LE(at) !== WAL_MAGIC) return 0;
+  const version = buffer[at + 2]!;
+  if (version < VERSION_BATCH || version > VERSION_GROUP) return 0;
+  const totalBytes = RECORD_HEADER_BYTES + buffer.readUInt32LE(at + 4);
+  if (totalBytes > end - at) return 0;
+  if (version === VERSION_GROUP && totalBytes !== GROUP_HEADER_BYTES) return 0;
+  return recordCrc(buffer, at, totalBytes) === buffer.readUInt32LE(at + 8) ? totalBytes : 0;
+}
+
+/** A batch record, taken apart in place. `dataAt` and `dataBytes` delimit the Kafka batch in the same buffer. */
+export interface BatchRecord {
+  readonly topicName: string;
+  /** 16 latin1 characters, or undefined when the record carries no topic id. */
+  readonly topicId: string | undefined;
+  readonly partition: number;
+  readonly dataAt: number;
+  readonly dataBytes: number;
+  readonly isKafkaBatch: boolean;
+}
+
+/** Reads a verified batch record. Undefined when its lengths do not add up: written by no version of this program. */
+export function readBatchRecord(buffer: Buffer, at: number, totalBytes: number): BatchRecord | undefined {
+  const flags = buffer[at + 3]!;
+  const end = at + totalBytes;
+  const idBytes = (flags & FLAG_TOPIC_ID) !== 0 ? TOPIC_ID_BYTES : 0;
+  if (totalBytes < BATCH_FIXED_BYTES + idBytes) return undefined;
+  const topicBytes = buffer.readUInt16LE(at + RECORD_HEADER_BYTES);
+  const topicAt = at + RECORD_HEADER_BYTES + 2;
+  if (topicAt + topicBytes + 8 + idBytes > end) return undefined;
+  const partition = buffer.readInt32LE(topicAt + topicBytes);
+  const dataBytes = buffer.readUInt32LE(topicAt + topicBytes + 4);
+  const dataAt = topicAt + topicBytes + 8;
+  if (dataAt + dataBytes + idBytes !== end) return undefined;
+  return {
+    topicName: buffer.toString("utf8", topicAt, topicAt + topicBytes),
+    topicId: idBytes === 0 ? undefined : buffer.toString("latin1", end - TOPIC_ID_BYTES, end),
+    partition,
+    dataAt,
+    dataBytes,
+    isKafkaBatch: (flags & FLAG_KAFKA_BATCH) !== 0,
+  };
+}
+
+/** The type of a verified state record; its fields lie from `at + STATE_FIELDS_OFFSET` to the record's end. */
+export function stateRecordType(buffer: Buffer, at: number): number {
+  return buffer.readUInt16LE(at + RECORD_HEADER_BYTES);
+}
+
+export const STATE_FIELDS_OFFSET = RECORD_HEADER_BYTES + 2;
+
+function writeHeader(buffer: Buffer, at: number, version: number, flags: number, bodyBytes: number): void {
+  buffer.writeUInt16LE(WAL_MAGIC, at);
+  buffer[at + 2] = version;
+  buffer[at + 3] = flags;
+  buffer.writeUInt32LE(bodyBytes, at + 4);
+}
+
+function recordCrc(buffer: Buffer, at: number, totalBytes: number): number {
+  const head = crc32c(buffer.subarray(at, at + 8));
+  return crc32c(buffer.subarray(at + RECORD_HEADER_BYTES, at + totalBytes), head);
+}
+
+function writeU64(buffer: Buffer, at: number, value: number): number {
+  buffer.writeUInt32LE(value >>> 0, at);
+  return buffer.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4);
+}
+
+function readU64(buffer: Buffer, at: number): number {
+  return buffer.readUInt32LE(at + 4) * 0x1_0000_0000 + buffer.readUInt32LE(at);
+}

@@ -1,0 +1,72 @@
+/**
+ * The composition root: a broker on this machine's disk, network and clock, with its HTTP port, until a signal ends it.
+ */
+import process from "node:process";
+import { startBroker } from "./broker/start.ts";
+import type { BrokerSettings } from "./config/load.ts";
+import { lockDataFolder } from "./io/data-folder-lock.ts";
+import { createNodeClock } from "./io/node-clock.ts";
+import { createNodeDisk } from "./io/node-disk.ts";
+import { createNodeNetwork } from "./io/node-network.ts";
+import { createNodeRandom } from "./io/node-random.ts";
+
+/** An orderly stop that takes longer is not orderly any more: what is acknowledged is durable anyway. */
+const STOP_DEADLINE_MS = 900;
+const PROGRESS_EVERY_MS = 1_000;
+const MIB = 1024 * 1024;
+
+/** Runs a broker until SIGTERM or SIGINT. Rejects when it cannot start; a failure later ends the process with 1. */
+export async function runBroker(settings: BrokerSettings): Promise<void> {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const fail = (error: unknown): never => {
+    log(`fatal: ${error instanceof Error ? error.message : String(error)}`);
+    log("the broker ends here; everything acknowledged is on disk and is there after a restart");
+    process.exit(1);
+  };
+  process.on("uncaughtException", (error) => {
+    log(error.stack ?? String(error));
+    fail(error);
+  });
+  for (const notice of settings.notices) log(`note: ${notice}`);
+
+  const clock = createNodeClock();
+  const lock = await lockDataFolder(settings.dataFolder);
+  const disk = createNodeDisk(settings.dataFolder);
+  const network = createNodeNetwork();
+  let saidMs = clock.monotonicMs();
+  const progress = (doneBytes: number, totalBytes: number): void => {
+    if (clock.monotonicMs() - saidMs < PROGRESS_EVERY_MS) return;
+    saidMs = clock.monotonicMs();
+    log(`recovering: ${Math.floor(doneBytes / MIB)} of ${Math.ceil(totalBytes / MIB)} MiB of log read`);
+  };
+  const ports = { clock, disk, network, random: createNodeRandom() };
+  const running = await startBroker({ ports, settings, log, progress, fail });
+
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(1); // asked twice
+    stopping = true;
+    clock.schedule(STOP_DEADLINE_MS, () => process.exit(0));
+    running.stop().then(() => {
+      lock.release();
+      process.exit(0);
+    }, fail);
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+
+  const [address] = running.addresses;
+  const { advertised } = settings.listeners[0]!;
+  const bootstrap = `${advertised.host}:${advertised.port === 0 ? address!.port : advertised.port}`;
+  say(`chronik listens on ${running.addresses.map(({ host, port }) => `${host}:${port}`).join(", ")}`);
+  say(`data is in ${settings.dataFolder}`);
+  say(`send a record: echo hello | kcat -b ${bootstrap} -t events -P`);
+  say(`read it back:  kcat -b ${bootstrap} -t events -C -e`);
+
+  const { "http.host": httpHost, "http.port": httpPort } = settings.config;
+  if (httpPort < 0) return;
+  const { serveHttp } = await import("./http/server.ts");
+  const http = await serveHttp({ host: httpHost, port: httpPort, ready: () => !stopping });
+  say(`health is on http://${http.host}:${http.port}/healthz and /readyz`);
+}

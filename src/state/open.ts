@@ -1,0 +1,290 @@
+/**
+ * Opening a data folder: newest valid snapshot + replay of the log behind it = exactly the state before.
+ *
+ * Order: the log is read and mended (`recoverLog`) → the replayed files get their indexes → when damage was found, a
+ * snapshot of what is left is published before anything new is written, so that it is met once only → the caller starts
+ * the log in a new file, with a new incarnation, and appends `brokerStarted`, which raises every leader epoch.
+ */
+import { assert } from "../base/assert.ts";
+import { type Position, toPosition } from "../base/brands.ts";
+import { formatUuid, type Uuid } from "../base/uuid.ts";
+import { clampTimestamp } from "../log/batch-index.ts";
+import { readFileDirectory, writeFileIndex } from "../log/file-index.ts";
+import type { PartitionLog } from "../log/partition-log.ts";
+import { type Damage, type RecoveryReport, type RecoveryTarget, recoverLog } from "../log/recovery.ts";
+import { listSnapshots, readSnapshot, removeOldSnapshots, SNAPSHOT_FOLDER, writeSnapshot } from "../log/snapshot.ts";
+import { WAL_FOLDER, type WalFile } from "../log/wal-file.ts";
+import type { BatchRecord } from "../log/wal-record.ts";
+import type { Disk } from "../ports/disk.ts";
+import { Writer } from "../protocol/codec/writer.ts";
+import {
+  batchBaseOffset,
+  batchBaseSequence,
+  batchLeaderEpoch,
+  batchMaxTimestamp,
+  batchOffsetCount,
+  batchProducerEpoch,
+  batchProducerId,
+} from "../protocol/record-batch.ts";
+import { restoreSlices, takeSlices } from "./snapshot-state.ts";
+import { type Overrides, State } from "./state.ts";
+import { decodeStateRecord } from "./state-record.ts";
+
+export interface OpenOptions {
+  readonly disk: Disk;
+  readonly brokerId: number;
+  /** The settings the broker was started with. */
+  readonly settings: Overrides;
+  readonly nowMs: () => number;
+  /** Called now and then while the log is read. */
+  readonly progress: (doneBytes: number, totalBytes: number) => void;
+}
+
+export interface Opened {
+  readonly state: State;
+  /** Closed files, oldest first, their indexes durable. */
+  readonly files: readonly WalFile[];
+  readonly end: Position;
+  readonly lastStatePosition: number;
+  /** Newest first. */
+  readonly snapshots: readonly Position[];
+  readonly report: RecoveryReport;
+  /** What the operator has to know, a line each. Empty after an orderly stop, and after most crashes. */
+  readonly warnings: readonly string[];
+}
+
+/** State records may be lost: the operator decides. */
+export class StateLostError extends Error {
+  override readonly name = "StateLostError";
+}
+
+/** The most offsets one batch can take up: its last offset delta is an int32. */
+const MOST_OFFSETS_PER_BATCH = 0x8000_0000;
+/** A batch record with an empty topic name and an empty batch. */
+const SMALLEST_BATCH_RECORD_BYTES = 12 + 10 + 61;
+
+/** @throws StateLostError when state records may be lost and `wal.recovery.accept.loss` is not set. */
+export async function openStore(options: OpenOptions): Promise<Opened> {
+  const { disk } = options;
+  await disk.makeFolder(WAL_FOLDER);
+  await disk.makeFolder(SNAPSHOT_FOLDER);
+  await disk.syncFolder("");
+  const restored = await restoreNewest(options);
+  const { state } = restored;
+  const fold = new Fold(state, options);
+  const report = await recoverLog({
+    disk,
+    from: restored.position,
+    knownDurable: restored.logEnd,
+    knownFiles: restored.files,
+    lastStatePosition: state.previousStatePosition,
+    target: fold,
+  });
+  const warnings = [...restored.warnings, ...reportLines(report), ...fold.warnings];
+  if (report.damage.some(({ stateLost }) => stateLost) && !state.broker["wal.recovery.accept.loss"]) {
+    throw new StateLostError(
+      [
+        ...warnings,
+        "topics, settings or producer ids may have been lost with it, so the broker does not start by itself.",
+        "restore the data folder from a copy, or start once with --set wal.recovery.accept.loss=true to go on with what is left",
+      ].join("\n"),
+    );
+  }
+  dropMissingFiles(state, report, restored.files, warnings);
+  if (report.damage.length > 0) warnings.push(...(await skipLostOffsets(disk, state, report)));
+  for (const file of report.files) {
+    if (!file.indexed) await writeFileIndex(disk, file);
+  }
+  for (const topic of state.topics()) {
+    for (const partition of topic.partitions) {
+      partition.advanceHighWatermark(partition.endOffset);
+      partition.stampedAt = 0;
+      partition.producers.restartClocks(options.nowMs());
+    }
+  }
+  if (report.damage.length > 0) await publishSnapshot(disk, state, report);
+  const snapshots = await listSnapshots(disk);
+  return {
+    state,
+    files: report.files,
+    end: report.end,
+    lastStatePosition: report.lastStatePosition,
+    snapshots,
+    report,
+    warnings,
+  };
+}
+
+interface Restored {
+  readonly state: State;
+  readonly files: ReadonlyMap<number, WalFile>;
+  readonly position: Position;
+  readonly logEnd: Position;
+  readonly warnings: string[];
+}
+
+async function restoreNewest({ disk, brokerId, settings }: OpenOptions): Promise<Restored> {
+  const warnings: string[] = [];
+  for (const position of await listSnapshots(disk)) {
+    const snapshot = await readSnapshot(disk, position);
+    if (snapshot === undefined) {
+      warnings.push(`the snapshot at position ${position} is damaged and not used; the log before it is read instead`);
+      continue;
+    }
+    const state = new State(brokerId, settings);
+    const files = restoreSlices(snapshot.slices, state);
+    state.snapshotEnd = snapshot.logEnd;
+    return { state, files, position, logEnd: snapshot.logEnd, warnings };
+  }
+  const state = new State(brokerId, settings);
+  return { state, files: new Map(), position: toPosition(0), logEnd: toPosition(0), warnings };
+}
+
+/** Applies what recovery reads. */
+class Fold implements RecoveryTarget {
+  readonly warnings: string[] = [];
+  readonly #state: State;
+  readonly #options: OpenOptions;
+  readonly #nowMs: number;
+
+  constructor(state: State, options: OpenOptions) {
+    this.#state = state;
+    this.#options = options;
+    this.#nowMs = options.nowMs();
+  }
+
+  batch(record: BatchRecord, buffer: Buffer, position: Position, file: WalFile): void {
+    const partition = this.#partition(record, position);
+    if (partition === undefined) return;
+    const { dataAt, dataBytes } = record;
+    const baseOffset = batchBaseOffset(buffer, dataAt);
+    partition.applyBatch({
+      position,
+      file,
+      baseOffset,
+      endOffset: baseOffset + batchOffsetCount(buffer, dataAt),
+      sizeBytes: dataBytes,
+      leaderEpoch: batchLeaderEpoch(buffer, dataAt),
+      maxTimestamp: clampTimestamp(batchMaxTimestamp(buffer, dataAt)),
+      producerId: batchProducerId(buffer, dataAt),
+      producerEpoch: batchProducerEpoch(buffer, dataAt),
+      firstSequence: batchBaseSequence(buffer, dataAt),
+      nowMs: this.#nowMs,
+    });
+  }
+
+  state(type: number, fields: Buffer, position: Position): void {
+    this.#state.apply(decodeStateRecord(type, fields), position);
+  }
+
+  progress(doneBytes: number, totalBytes: number): void {
+    this.#options.progress(doneBytes, totalBytes);
+  }
+
+  #partition(record: BatchRecord, position: Position): PartitionLog | undefined {
+    assert(
+      record.topicId !== undefined && record.isKafkaBatch,
+      "this program always writes topic ids and Kafka batches",
+    );
+    const id = record.topicId as Uuid;
+    let topic = this.#state.topicById(id);
+    if (topic === undefined) {
+      // Deleted while the snapshot was taken; or its creation lies in a damaged part of the log.
+      if (position < this.#state.snapshotEnd || this.#state.topic(record.topicName) !== undefined) return undefined;
+      this.warnings.push(
+        `topic ${record.topicName} (${formatUuid(id)}) is taken over from its records, without settings`,
+      );
+      topic = this.#state.restoreTopic({
+        id,
+        name: record.topicName,
+        createdAtStart: this.#state.starts,
+        stampedAt: position,
+        partitions: record.partition + 1,
+        overrides: new Map(),
+      });
+    }
+    topic.addPartitions(record.partition + 1);
+    return topic.partitions[record.partition];
+  }
+}
+
+function reportLines(report: RecoveryReport): string[] {
+  const lines: string[] = [];
+  if (report.cutBytes > 0) {
+    lines.push(`cut ${report.cutBytes} bytes that were never acknowledged off the end of the log; kept aside in *.cut`);
+  }
+  for (const { file, from, to, stateLost } of report.damage) {
+    const what = stateLost ? ", state records possibly among them" : "";
+    lines.push(`damage: ${to - from} bytes of ${file} from position ${from} on are unreadable${what}`);
+  }
+  return lines;
+}
+
+/** Ranges in files that are gone: readers go on behind them. */
+function dropMissingFiles(
+  state: State,
+  report: RecoveryReport,
+  known: ReadonlyMap<number, WalFile>,
+  warnings: string[],
+): void {
+  const there = new Set(report.files);
+  for (const file of known.values()) {
+    if (there.has(file) || file.users === 0) continue;
+    warnings.push(`damage: ${file.name} is missing, with ${file.end - file.base} bytes of records`);
+    for (const topic of state.topics()) for (const partition of topic.partitions) partition.dropFile(file);
+  }
+}
+
+/**
+ * Lets every partition that may have lost its newest batches go on beyond any offset that can have been given out: exactly
+ * where the file's own index tells, else by the most that the lost bytes can have held.
+ */
+async function skipLostOffsets(disk: Disk, state: State, report: RecoveryReport): Promise<string[]> {
+  const lines: string[] = [];
+  for (const damage of report.damage) {
+    const told = await offsetsFromIndex(disk, report, damage);
+    const most = Math.floor((damage.to - damage.from) / SMALLEST_BATCH_RECORD_BYTES) * MOST_OFFSETS_PER_BATCH;
+    for (const topic of state.topics()) {
+      for (const partition of topic.partitions) {
+        const key = `${topic.id}/${partition.partition}`;
+        const end = told === undefined ? unknownEnd(partition, damage, most) : (told.get(key) ?? 0);
+        if (end <= partition.endOffset) continue;
+        lines.push(`${topic.name}-${partition.partition} goes on at offset ${end} instead of ${partition.endOffset}`);
+        partition.skipTo(end);
+      }
+    }
+  }
+  return lines;
+}
+
+function unknownEnd(partition: PartitionLog, damage: Damage, most: number): number {
+  const newest = partition.ranges.at(-1);
+  const lastPosition = newest?.index?.count ? newest.index.positionAt(newest.index.count - 1) : newest?.file.base;
+  if (lastPosition !== undefined && lastPosition >= damage.to) return partition.endOffset; // goes on behind the damage
+  const end = partition.endOffset + most;
+  assert(Number.isSafeInteger(end), "no offsets are left beyond the damage: recreate the topic");
+  return end;
+}
+
+async function offsetsFromIndex(
+  disk: Disk,
+  report: RecoveryReport,
+  damage: Damage,
+): Promise<ReadonlyMap<string, number> | undefined> {
+  const file = report.files.find(({ base, end }) => base <= damage.from && damage.to <= end);
+  const directory = file === undefined ? undefined : await readFileDirectory(disk, file);
+  if (directory === undefined) return undefined;
+  return new Map(directory.map(({ topicId, partition, endOffset }) => [`${topicId}/${partition}`, endOffset]));
+}
+
+async function publishSnapshot(disk: Disk, state: State, report: RecoveryReport): Promise<void> {
+  const { end: position, files, lastStatePosition: previousStatePosition } = report;
+  const slices = takeSlices({ state, files, now: () => position, position, previousStatePosition }, new Writer());
+  await writeSnapshot(disk, {
+    position,
+    next: () => slices.next().value as Buffer | undefined,
+    logPosition: () => position,
+    durable: () => Promise.resolve(), // recovery has synced all of it
+  });
+  await removeOldSnapshots(disk);
+}

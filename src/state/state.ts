@@ -1,0 +1,264 @@
+/**
+ * The fold of the log: everything the broker knows, but for the bytes of the batches themselves.
+ *
+ * `apply` is the only mutator for state records and `applyBatch` (of a partition) for batches. Both are used live, right
+ * after the append, and in recovery, so that a restart gives exactly the state before. Nothing here waits or does I/O.
+ *
+ * What came from a snapshot is stamped with the position it is the state of; records before the stamp are already in it.
+ */
+import { assert, unreachable } from "../base/assert.ts";
+import type { Uuid } from "../base/uuid.ts";
+import { type BrokerLayers, resolveBroker, type Texts } from "../config/broker-config.ts";
+import type { BrokerConfig, TopicConfig } from "../config/tables.ts";
+import { resolveTopic, topicDefaults } from "../config/topic-config.ts";
+import { PartitionLog } from "../log/partition-log.ts";
+import type { BatchTarget } from "../log/wal.ts";
+import { NO_STATE_POSITION } from "../log/wal-record.ts";
+import type { StateRecord } from "./state-record.ts";
+
+/** Kafka's config resource types (KIP-133, KIP-226). */
+export const RESOURCE_TOPIC = 2;
+export const RESOURCE_BROKER = 4;
+
+/** Settings that were changed at run time, by key. */
+export type Overrides = Texts;
+
+const NO_OVERRIDES: Overrides = new Map();
+
+export class Topic {
+  readonly id: Uuid;
+  readonly name: string;
+  /** How often a broker had started when the topic was created: leader epochs count from there. */
+  readonly createdAtStart: number;
+  readonly partitions: PartitionLog[] = [];
+  readonly target: BatchTarget;
+  readonly stampedAt: number;
+  overrides: Overrides;
+  /** What `overrides` and the broker's settings come to. */
+  config: TopicConfig;
+
+  constructor(fields: {
+    readonly id: Uuid;
+    readonly name: string;
+    readonly createdAtStart: number;
+    readonly stampedAt: number;
+    readonly overrides: Overrides;
+    readonly config: TopicConfig;
+  }) {
+    this.id = fields.id;
+    this.name = fields.name;
+    this.createdAtStart = fields.createdAtStart;
+    this.stampedAt = fields.stampedAt;
+    this.overrides = fields.overrides;
+    this.config = fields.config;
+    this.target = { nameBytes: Buffer.from(fields.name), idBytes: Buffer.from(fields.id, "latin1") };
+  }
+
+  addPartitions(total: number): void {
+    for (let index = this.partitions.length; index < total; index += 1) {
+      this.partitions.push(new PartitionLog(this.id, index));
+    }
+  }
+}
+
+export class State {
+  clusterId = "";
+  /** How often a broker has started on this log. Leader epochs follow it. */
+  starts = 0;
+  /** Producer ids below this may have been given out. */
+  nextProducerId = 0;
+  /** Just behind the start of the newest state record: what answers that depend on no batch have to wait for. */
+  position = 0;
+  /** Where the log stood when the snapshot was complete: a replay up to here may meet what its slices know the end of. */
+  snapshotEnd = 0;
+  /** State records of no topic before this are in the snapshot already. */
+  stampedAt = 0;
+  /** Position of the last group with state records before the snapshot. */
+  previousStatePosition = NO_STATE_POSITION;
+  readonly #topics = new Map<string, Topic>();
+  readonly #topicsById = new Map<Uuid, Topic>();
+  /** Dynamic broker settings: by broker id, "" for the whole cluster. */
+  readonly #brokerOverrides = new Map<string, Overrides>();
+  readonly #brokerId: string;
+  readonly #atStart: Overrides;
+  #broker: BrokerConfig;
+  #topicDefaults: TopicConfig;
+
+  /** `atStart`: the settings this broker was started with. */
+  constructor(brokerId: number, atStart: Overrides) {
+    this.#brokerId = String(brokerId);
+    this.#atStart = atStart;
+    this.#broker = resolveBroker(this.layers);
+    this.#topicDefaults = topicDefaults(this.layers);
+  }
+
+  /** The broker's settings as they are now. */
+  get broker(): BrokerConfig {
+    return this.#broker;
+  }
+
+  /** Where the broker's settings come from. */
+  get layers(): BrokerLayers {
+    return {
+      perBroker: this.brokerOverrides(this.#brokerId),
+      clusterWide: this.brokerOverrides(""),
+      atStart: this.#atStart,
+    };
+  }
+
+  topic(name: string): Topic | undefined {
+    return this.#topics.get(name);
+  }
+
+  topicById(id: Uuid): Topic | undefined {
+    return this.#topicsById.get(id);
+  }
+
+  /** In order of creation. */
+  topics(): IterableIterator<Topic> {
+    return this.#topics.values();
+  }
+
+  get topicCount(): number {
+    return this.#topics.size;
+  }
+
+  brokerOverrides(brokerId: string): Overrides {
+    return this.#brokerOverrides.get(brokerId) ?? NO_OVERRIDES;
+  }
+
+  allBrokerOverrides(): ReadonlyMap<string, Overrides> {
+    return this.#brokerOverrides;
+  }
+
+  leaderEpoch(topic: Topic): number {
+    return this.starts - topic.createdAtStart;
+  }
+
+  /** The mutator. `position` is the record's own. */
+  apply(record: StateRecord, position: number): void {
+    this.position = Math.max(this.position, position + 1);
+    switch (record.type) {
+      case 1:
+        if (position >= this.stampedAt) this.clusterId = record.value.clusterId;
+        return;
+      case 2:
+        if (position >= this.stampedAt) this.starts += 1;
+        return;
+      case 3:
+        return this.#createTopic(record.value, position);
+      case 4:
+        return this.#deleteTopic(record.value.topicId);
+      case 5:
+        this.#topicsById.get(record.value.topicId)?.addPartitions(record.value.partitions);
+        return;
+      case 6:
+        return this.#changeConfigs(record.value, position);
+      case 7:
+        if (position >= this.stampedAt) this.nextProducerId = record.value.next;
+        return;
+      case 8:
+        this.#partition(record.value)?.moveLogStart(record.value.offset);
+        return;
+      case 9: {
+        const partition = this.#partition(record.value);
+        if (partition === undefined || position < partition.stampedAt) return;
+        for (const producerId of record.value.producerIds) partition.producers.forget(producerId);
+        return;
+      }
+      default:
+        unreachable(record);
+    }
+  }
+
+  /** Puts back a topic from a snapshot, or one that only batches in a damaged log still tell of. */
+  restoreTopic(fields: {
+    readonly id: Uuid;
+    readonly name: string;
+    readonly createdAtStart: number;
+    readonly stampedAt: number;
+    readonly partitions: number;
+    readonly overrides: Overrides;
+  }): Topic {
+    assert(!this.#topics.has(fields.name) && !this.#topicsById.has(fields.id), `topic ${fields.name} exists already`);
+    const topic = new Topic({ ...fields, config: resolveTopic(fields.overrides, this.#topicDefaults) });
+    topic.addPartitions(fields.partitions);
+    this.#topics.set(topic.name, topic);
+    this.#topicsById.set(topic.id, topic);
+    return topic;
+  }
+
+  /** Sets the dynamic settings of one broker, or of all (""), as a whole. */
+  restoreBrokerOverrides(brokerId: string, overrides: Overrides): void {
+    this.#brokerOverrides.set(brokerId, overrides);
+    this.#broker = resolveBroker(this.layers);
+    this.#topicDefaults = topicDefaults(this.layers);
+    for (const topic of this.#topics.values()) topic.config = resolveTopic(topic.overrides, this.#topicDefaults);
+  }
+
+  #createTopic(
+    value: {
+      readonly topicId: Uuid;
+      readonly name: string;
+      readonly partitions: number;
+      readonly configs: readonly { readonly key: string; readonly value: string }[];
+    },
+    position: number,
+  ): void {
+    if (this.#topicsById.has(value.topicId)) return; // from the snapshot
+    if (position < this.snapshotEnd && this.#topics.has(value.name)) return; // deleted and created anew before its slice
+    const overrides = new Map(value.configs.map(({ key, value: text }) => [key, text]));
+    this.restoreTopic({
+      id: value.topicId,
+      name: value.name,
+      partitions: value.partitions,
+      overrides,
+      createdAtStart: this.starts,
+      stampedAt: position,
+    });
+  }
+
+  #deleteTopic(id: Uuid): void {
+    const topic = this.#topicsById.get(id);
+    if (topic === undefined) return; // deleted before the snapshot's slice of it was due
+    this.#topicsById.delete(id);
+    this.#topics.delete(topic.name);
+    for (const partition of topic.partitions) partition.delete();
+  }
+
+  #changeConfigs(
+    value: {
+      readonly type: number;
+      readonly name: string;
+      readonly entries: readonly { readonly key: string; readonly value: string | null }[];
+    },
+    position: number,
+  ): void {
+    if (value.type === RESOURCE_TOPIC) {
+      const topic = this.#topics.get(value.name);
+      if (topic === undefined || position < topic.stampedAt) return;
+      topic.overrides = changed(topic.overrides, value.entries);
+      topic.config = resolveTopic(topic.overrides, this.#topicDefaults);
+      return;
+    }
+    assert(value.type === RESOURCE_BROKER, `config resource type ${value.type} in the log`);
+    if (position < this.stampedAt) return;
+    this.restoreBrokerOverrides(value.name, changed(this.brokerOverrides(value.name), value.entries));
+  }
+
+  #partition(place: { readonly topicId: Uuid; readonly partition: number }): PartitionLog | undefined {
+    return this.#topicsById.get(place.topicId)?.partitions[place.partition];
+  }
+}
+
+function changed(
+  overrides: Overrides,
+  entries: readonly { readonly key: string; readonly value: string | null }[],
+): Overrides {
+  const next = new Map(overrides);
+  for (const { key, value } of entries) {
+    if (value === null) next.delete(key);
+    else next.set(key, value);
+  }
+  return next;
+}

@@ -1,0 +1,141 @@
+/**
+ * The log and its fold, together: the only place where something is appended.
+ *
+ * Whatever is appended is applied at once, in the same turn, so that the state is always that of the log's end. What may
+ * leave the process waits at the barrier until the log is committed that far (`whenCommitted`).
+ */
+import { assert } from "../base/assert.ts";
+import type { Position } from "../base/brands.ts";
+import { Barrier } from "../log/barrier.ts";
+import { clampTimestamp } from "../log/batch-index.ts";
+import { BlockCache } from "../log/blocks.ts";
+import type { PartitionLog } from "../log/partition-log.ts";
+import { Wal } from "../log/wal.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Disk } from "../ports/disk.ts";
+import { Writer } from "../protocol/codec/writer.ts";
+import {
+  batchBaseSequence,
+  batchMaxTimestamp,
+  batchOffsetCount,
+  batchProducerEpoch,
+  batchProducerId,
+} from "../protocol/record-batch.ts";
+import { Files } from "./files.ts";
+import type { Opened } from "./open.ts";
+import type { State, Topic } from "./state.ts";
+import { encodeStateRecord, type StateRecord } from "./state-record.ts";
+
+/** A checked batch, where it stands and where it goes. */
+export interface BatchToAppend {
+  readonly topic: Topic;
+  readonly partition: PartitionLog;
+  readonly buffer: Buffer;
+  readonly at: number;
+  readonly sizeBytes: number;
+}
+
+export interface StoreOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly opened: Opened;
+  readonly incarnation: number;
+  /** The log cannot go on. The process must end: nothing that waits at the barrier will ever be released. */
+  readonly failed: (error: unknown) => void;
+}
+
+export class Store {
+  readonly state: State;
+  readonly wal: Wal;
+  readonly files: Files;
+  readonly blocks: BlockCache;
+  readonly #clock: Clock;
+  readonly #barrier: Barrier;
+  readonly #writer = new Writer();
+
+  constructor(options: StoreOptions) {
+    const { disk, clock, opened, failed } = options;
+    const { state } = opened;
+    const config = state.broker;
+    this.state = state;
+    this.#clock = clock;
+    this.#barrier = new Barrier(opened.end);
+    this.blocks = new BlockCache(config["wal.tail.cache.bytes"]);
+    this.wal = new Wal({
+      disk,
+      clock,
+      blocks: this.blocks,
+      incarnation: options.incarnation,
+      start: opened.end,
+      lastStatePosition: opened.lastStatePosition,
+      sync: config["wal.sync"],
+      syncIntervalMs: config["wal.sync.interval.ms"],
+      groupMaxBytes: config["wal.group.max.bytes"],
+      fileMaxBytes: config["wal.segment.bytes"],
+      fileMaxAgeMs: config["wal.indexing.interval.ms"],
+      events: {
+        committed: (position) => this.#barrier.advance(position),
+        sealed: (file) => this.files.sealed(file),
+        failed,
+      },
+    });
+    this.files = new Files({ disk, state, wal: this.wal, files: opened.files, snapshots: opened.snapshots, failed });
+  }
+
+  /** Calls `release` once everything before `position` is committed. In the order of the calls. */
+  whenCommitted(position: number, release: () => void): void {
+    this.#barrier.wait(position, release);
+  }
+
+  /** Appends a state record and applies it. Answers the position that an answer about it has to wait for. */
+  append(record: StateRecord): Position {
+    const position = this.wal.appendState(record.type, encodeStateRecord(record, this.#writer));
+    this.state.apply(record, position);
+    return this.wal.position;
+  }
+
+  /**
+   * Gives a batch its offsets and appends it. The high watermark follows when the bytes are committed. From here on only
+   * the death of the process can make the append fail.
+   */
+  appendBatch(batch: BatchToAppend): { readonly baseOffset: number; readonly logAppendTimeMs: number | undefined } {
+    const { topic, partition, buffer, at, sizeBytes } = batch;
+    assert(!partition.deleted, "append to a deleted partition");
+    const nowMs = this.#clock.wallMs();
+    const logAppendTimeMs = topic.config["message.timestamp.type"] === "LogAppendTime" ? nowMs : undefined;
+    const baseOffset = partition.endOffset;
+    const endOffset = baseOffset + batchOffsetCount(buffer, at);
+    const leaderEpoch = this.state.leaderEpoch(topic);
+    const position = this.wal.appendBatch({
+      target: topic.target,
+      partition: partition.partition,
+      source: buffer,
+      at,
+      sizeBytes,
+      baseOffset,
+      leaderEpoch,
+      logAppendTimeMs,
+    });
+    partition.applyBatch({
+      position,
+      file: this.wal.file,
+      baseOffset,
+      endOffset,
+      sizeBytes,
+      leaderEpoch,
+      maxTimestamp: logAppendTimeMs ?? clampTimestamp(batchMaxTimestamp(buffer, at)),
+      producerId: batchProducerId(buffer, at),
+      producerEpoch: batchProducerEpoch(buffer, at),
+      firstSequence: batchBaseSequence(buffer, at),
+      nowMs,
+    });
+    this.#barrier.wait(this.wal.position, () => partition.advanceHighWatermark(endOffset));
+    return { baseOffset, logAppendTimeMs };
+  }
+
+  /** Makes everything durable, and the next start quick. Nothing may be appended any more. */
+  async close(): Promise<void> {
+    await this.wal.close();
+    await this.files.snapshot();
+  }
+}
