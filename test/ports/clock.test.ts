@@ -32,7 +32,9 @@ function deferred(clock: Clock): Promise<void> {
 
 for (const backend of BACKENDS) {
   describe(`Clock: ${backend.name}`, () => {
-    const test = (title: string, scenario: (clock: Clock) => Promise<void>) => it(title, () => backend.run(scenario));
+    const test = (title: string, scenario: (clock: Clock) => Promise<void>): void => {
+      void it(title, () => backend.run(scenario));
+    };
 
     test("gives whole wall milliseconds of this century", async (clock) => {
       assert(Number.isSafeInteger(clock.wallMs()));

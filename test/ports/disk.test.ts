@@ -56,7 +56,9 @@ async function fails(work: Promise<unknown>, kind: IoErrorKind, code: string): P
 
 for (const backend of BACKENDS) {
   describe(`Disk: ${backend.name}`, () => {
-    const test = (title: string, scenario: (disk: Disk) => Promise<void>) => it(title, () => backend.run(scenario));
+    const test = (title: string, scenario: (disk: Disk) => Promise<void>): void => {
+      void it(title, () => backend.run(scenario));
+    };
 
     test("reads back what was written, at any position", async (disk) => {
       const file = await disk.create("log");

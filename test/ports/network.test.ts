@@ -139,9 +139,9 @@ function inbox(peer: Peer, changes: Changes) {
 }
 
 /** A second listener: a round trip to it is a while in which everything that could happen has had its chance. */
-async function startEcho({ network, connect }: World) {
+async function startEcho(world: World) {
   const changes = new Changes();
-  const listener = await network.listen(ANYWHERE, (socket) => {
+  const listener = await world.network.listen(ANYWHERE, (socket) => {
     const buffer = Buffer.alloc(1);
     return {
       readBuffer: () => buffer,
@@ -149,7 +149,7 @@ async function startEcho({ network, connect }: World) {
       closed: () => undefined,
     };
   });
-  const peer = connect(listener.address.port);
+  const peer = world.connect(listener.address.port);
   const received = inbox(peer, changes);
   return {
     roundTrip: async () => {
@@ -175,7 +175,9 @@ function sendInPieces(peer: Peer, bytes: Uint8Array, random: SimRandom): void {
 
 for (const backend of BACKENDS) {
   describe(`Network: ${backend.name}`, () => {
-    const test = (title: string, scenario: (world: World) => Promise<void>) => it(title, () => backend.run(scenario));
+    const test = (title: string, scenario: (world: World) => Promise<void>): void => {
+      void it(title, () => backend.run(scenario));
+    };
 
     test("delivers every byte in its order to many connections that share one buffer", async (world) => {
       const { listener, collectors, changes } = await collect(world.network, { buffer: Buffer.alloc(4096) });
