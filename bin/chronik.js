@@ -44,7 +44,9 @@ if (cacheFolder !== undefined) {
   }, CACHE_SAVE_DELAY_MS).unref();
 }
 
-void import(url.pathToFileURL(inClone ? source : compiled).href);
+void import(url.pathToFileURL(inClone ? source : compiled).href).then(function run(cli) {
+  return cli.main(process.argv.slice(2));
+});
 
 /** A folder of this user's own: in the shared temporary folder anyone could plant code. */
 function userCacheFolder() {

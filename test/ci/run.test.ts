@@ -1,0 +1,78 @@
+/** `.ci/run` is checked: whatever way a suite fails, the sum says so and the exit code is not 0. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+
+test("suites that pass are summed up, and the exit code is 0", () => {
+  const { status, output } = run({
+    a: 'echo "2 passed, 0 failed, 0 skipped"',
+    b: 'echo "3 passed, 0 failed, 4 skipped"',
+  });
+  assert.match(output, /\n5 passed, 0 failed, 4 skipped\n$/);
+  assert.equal(status, 0);
+});
+
+const PASSING = 'echo "1 passed, 0 failed, 0 skipped"';
+
+for (const [how, script] of [
+  ["counts a failure", 'echo "why"; echo "2 passed, 1 failed, 0 skipped"; exit 1'],
+  ["counts a failure but exits with 0", 'echo "why"; echo "2 passed, 1 failed, 0 skipped"'],
+  ["counts no failure but exits with 1", 'echo "why"; echo "2 passed, 0 failed, 0 skipped"; exit 1'],
+  ["is killed", 'echo "why"; echo "2 passed, 0 failed, 0 skipped"; kill -9 $$'],
+] as const) {
+  test(`a suite that ${how} fails the run, and its log is shown`, () => {
+    const { status, output } = run({ bad: script, good: PASSING });
+    assert.match(output, /^\| why$/m);
+    assert.match(output, /\n3 passed, 1 failed, 0 skipped\n$/);
+    assert.equal(status, 1);
+  });
+}
+
+for (const [how, script] of [
+  ["prints no count", "echo why"],
+  ["tests nothing", 'echo "why"; echo "0 passed, 0 failed, 2 skipped"'],
+] as const) {
+  test(`a suite that ${how} fails the run`, () => {
+    const { status, output } = run({ bad: script, good: PASSING });
+    assert.match(output, /\n1 passed, 1 failed, [02] skipped\n$/);
+    assert.equal(status, 1);
+  });
+}
+
+test("what a suite leaves running is ended", () => {
+  const { output } = run({ careless: `sleep 600 & echo "left $!"; ${PASSING}; exit 1` });
+  const pid = Number(/left (\d+)/.exec(output)?.[1]);
+  const deadline = Date.now() + 5000;
+  while (!hasEnded(pid)) assert.ok(Date.now() < deadline, `process ${pid} still runs`);
+});
+
+/** A process that has ended may wait as a zombie (Z) for its parent. */
+function hasEnded(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
+  } catch {
+    return true;
+  }
+}
+
+/** Runs `.ci/run clients` on these suites: the command lines of each, by its name. */
+function run(suites: Readonly<Record<string, string>>): { status: number | null; output: string } {
+  const folder = mkdtempSync(join(tmpdir(), "chronik-ci-"));
+  try {
+    cpSync(join(ROOT, ".ci"), join(folder, ".ci"), { recursive: true });
+    for (const [name, script] of Object.entries(suites)) {
+      const suite = join(folder, "test", "clients", name);
+      mkdirSync(suite, { recursive: true });
+      writeFileSync(join(suite, "run"), `#!/usr/bin/env bash\n${script}\n`, { mode: 0o755 });
+    }
+    const { status, stdout } = spawnSync("exec .ci/run clients 2>&1", { cwd: folder, shell: true, encoding: "utf8" });
+    return { status, output: stdout };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
