@@ -7,6 +7,7 @@
  */
 import { type Int64, readInt64 } from "../../base/int64.ts";
 import { UUID_BYTES, type Uuid, uuidFromBytes } from "../../base/uuid.ts";
+import { unzigzag32, unzigzag64 } from "./varint.ts";
 
 /** The peer sent bytes that are no message. The connection they came from cannot be understood any further. */
 export class MalformedMessage extends Error {
@@ -15,6 +16,9 @@ export class MalformedMessage extends Error {
 
 /** The longest string, in bytes of UTF-8, in either encoding: Kafka's own limit. */
 export const MAX_STRING_BYTES = 0x7fff;
+
+/** The bytes of a varint that a number holds exactly: 7 × 7 bits. */
+const MAX_EXACT_VARLONG_BYTES = 7;
 
 /** Invalid UTF-8 is replaced by U+FFFD, which makes one byte into three. */
 const MAX_REPLACEMENT_GROWTH = 3;
@@ -98,6 +102,30 @@ export class Reader {
     throw new MalformedMessage("a varint of more than 5 bytes");
   }
 
+  /** A signed varint of 32 bits (zigzag), as records have it. */
+  varint(): number {
+    return unzigzag32(this.uvarint());
+  }
+
+  /** A signed varint of 64 bits (zigzag). */
+  varlong(): Int64 {
+    let value = 0;
+    let scale = 1;
+    for (let bytes = 1; bytes <= MAX_EXACT_VARLONG_BYTES; bytes++) {
+      const byte = this.buffer[this.advance(1)]!;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return unzigzag64(value);
+      scale *= 0x80;
+    }
+    let wide = BigInt(value);
+    for (let shift = 7n * BigInt(MAX_EXACT_VARLONG_BYTES); shift < 70n; shift += 7n) {
+      const byte = this.buffer[this.advance(1)]!;
+      wide |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return unzigzag64(BigInt.asUintN(64, wide));
+    }
+    throw new MalformedMessage("a varint of more than 10 bytes");
+  }
+
   string(): string {
     return this.text(this.int16());
   }
@@ -131,6 +159,12 @@ export class Reader {
 
   compactNullableBytes(): Buffer | null {
     const length = this.uvarint() - 1;
+    return length === -1 ? null : this.view(length);
+  }
+
+  /** Bytes after a signed varint of their number; -1 stands for null. */
+  varintBytes(): Buffer | null {
+    const length = this.varint();
     return length === -1 ? null : this.view(length);
   }
 

@@ -8,6 +8,7 @@
 import { type Int64, writeInt64 } from "../../base/int64.ts";
 import { UUID_BYTES, type Uuid } from "../../base/uuid.ts";
 import { MAX_STRING_BYTES } from "./reader.ts";
+import { uvarintBytes, uvarlongBytes, zigzag32, zigzag64 } from "./varint.ts";
 
 /** A value that the message format cannot carry: a mistake of the caller. */
 export class UnencodableMessage extends Error {
@@ -128,6 +129,20 @@ export class Writer {
     this.scratch[at] = rest;
   }
 
+  /** A signed varint of 32 bits (zigzag), as records have it. */
+  varint(value: number): void {
+    this.uvarint(zigzag32(value));
+  }
+
+  /** A signed varint of 64 bits (zigzag). */
+  varlong(value: Int64): void {
+    const zigzag = BigInt(zigzag64(value));
+    let at = this.advance(uvarlongBytes(zigzag));
+    let rest = zigzag;
+    for (; rest > 0x7fn; rest >>= 7n) this.scratch[at++] = Number(rest & 0x7fn) | 0x80;
+    this.scratch[at] = Number(rest);
+  }
+
   string(value: string): void {
     this.nullableString(value ?? refuseNull());
   }
@@ -167,6 +182,13 @@ export class Writer {
   compactNullableBytes(value: Uint8Array | null): void {
     if (value === null) return this.uvarint(0);
     this.uvarint(value.length + 1);
+    this.raw(value);
+  }
+
+  /** Bytes after a signed varint of their number; -1 stands for null. */
+  varintBytes(value: Uint8Array | null): void {
+    if (value === null) return this.varint(-1);
+    this.varint(value.length);
     this.raw(value);
   }
 
@@ -302,13 +324,6 @@ export class Writer {
     this.scratch.copy(larger, 0, 0, this.position);
     this.scratch = larger;
   }
-}
-
-function uvarintBytes(value: number): number {
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  if (value < 0x20_0000) return 3;
-  return value < 0x1000_0000 ? 4 : 5;
 }
 
 function byteLength(text: string): number {
