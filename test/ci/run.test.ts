@@ -45,7 +45,7 @@ for (const [how, script] of [
 }
 
 test("what a suite leaves running is ended", () => {
-  const { output } = run({ careless: `sleep 600 & echo "left $!"; ${PASSING}; exit 1` });
+  const { output } = run({ careless: `setsid sleep 600 & echo "left $!"; ${PASSING}; exit 1` });
   const pid = Number(/left (\d+)/.exec(output)?.[1]);
   const deadline = Date.now() + 5000;
   while (!hasEnded(pid)) assert.ok(Date.now() < deadline, `process ${pid} still runs`);

@@ -15,7 +15,12 @@ interface Identifier extends Node {
 }
 interface Import extends Node {
   readonly source: { readonly type: string; readonly value?: unknown } | null;
+  readonly importKind?: "type" | "value";
   readonly specifiers?: readonly { readonly imported?: Identifier }[];
+}
+interface Call extends Node {
+  readonly callee: Identifier;
+  readonly arguments: readonly (Node & { readonly value?: unknown })[];
 }
 interface New extends Node {
   readonly callee: Identifier;
@@ -58,6 +63,9 @@ const rooms: Rule = {
       ImportExpression: check,
       ExportNamedDeclaration: check,
       ExportAllDeclaration: check,
+      CallExpression(node: Call) {
+        if (node.callee.name === "require") check({ ...node, source: node.arguments[0] ?? null });
+      },
     };
   },
 };
@@ -74,7 +82,7 @@ function importProblem(context: Context, room: Room, name: string, node: Import)
   }
   if (isBuiltin(name)) {
     if (!name.startsWith("node:")) return `write node:${name}`;
-    if (room === "io" || MODULES[room]?.has(name)) return undefined;
+    if (room === "io" || node.importKind === "type" || MODULES[room]?.has(name)) return undefined;
     if (!PURE_MODULES.has(name))
       return `${room} may not import ${name}: ${REPLACEMENTS[name] ?? "give it a port, and reach it in src/io"}`;
     if (name === "node:crypto" && !takesOnlyPureCrypto(node)) {

@@ -48,6 +48,7 @@ export const PURE_MODULES: ReadonlySet<string> = new Set(
 
 /** Modules for single rooms, beside the pure ones. `io` may import every module of Node. */
 export const MODULES: { readonly [R in Room]?: ReadonlySet<string> } = {
+  protocol: new Set(["node:module"]), // the native codecs are loaded when first needed
   http: new Set(["node:http", "node:stream"]),
   main: new Set(["node:process", "node:os", "node:module"]),
   cli: new Set(["node:process", "node:os", "node:module"]),
