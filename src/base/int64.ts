@@ -2,9 +2,9 @@
  * Exact 64-bit signed integers, big endian, without paying for them.
  *
  * A JavaScript number holds integers exactly up to 2^53-1, and nearly every 64-bit field on the wire (timestamps,
- * producer ids) stays far below. So an `Int64` is a number whenever the value is a safe integer and a bigint only beyond:
- * no allocation in the common case, no rounding in the rare one (`retention.ms` = 9223372036854775807). The form is
- * canonical, so `===` compares two decoded values correctly.
+ * producer ids) stays far below. So an `Int64` is a number whenever the value is a safe integer and a bigint only
+ * beyond: no allocation in the common case, no rounding in the rare one (`retention.ms` = 9223372036854775807). The
+ * form is canonical, so `===` compares two decoded values correctly.
  */
 export type Int64 = number | bigint;
 

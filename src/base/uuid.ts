@@ -1,7 +1,7 @@
 /**
- * Topic ids and the like. In memory a `Uuid` is a string of 16 Latin-1 characters, one per byte: a small, flat string is
- * the fastest key a Map can have, and needs no conversion when it goes back on the wire. People see Kafka's form, which
- * is 22 characters of unpadded base64url.
+ * Topic ids and the like. In memory a `Uuid` is a string of 16 Latin-1 characters, one per byte: a small, flat string
+ * is the fastest key a Map can have, and needs no conversion when it goes back on the wire. People see Kafka's form,
+ * which is 22 characters of unpadded base64url.
  */
 declare const brand: unique symbol;
 
@@ -31,8 +31,8 @@ export function parseUuid(text: string): Uuid | undefined {
 }
 
 /**
- * A random (version 4, RFC 9562) id. Never one whose text starts with "-", which Kafka avoids too because command
- * lines would take it for an option: those are the first bytes 0xF8 to 0xFB, and their top bit is cleared. `random` is the
+ * A random (version 4, RFC 9562) id. Never one whose text starts with "-", which Kafka avoids too because command lines
+ * would take it for an option: those are the first bytes 0xF8 to 0xFB, and their top bit is cleared. `random` is the
  * port of that name.
  */
 export function newUuid(random: { bytes(size: number): Buffer }): Uuid {

@@ -1,12 +1,12 @@
 /**
- * The codecs of record batches. The broker stores and serves compressed batches as they came; this is for the few places
- * that look into them or make them anew.
+ * The codecs of record batches. The broker stores and serves compressed batches as they came; this is for the few
+ * places that look into them or make them anew.
  *
- * gzip and zstd are Node's own. snappy and lz4 are native packages, loaded when first needed: most brokers never do, and
- * each costs memory and a few milliseconds of the start.
+ * gzip and zstd are Node's own. snappy and lz4 are native packages, loaded when first needed: most brokers never do,
+ * and each costs memory and a few milliseconds of the start.
  *
- * Decompression is bounded: a batch of a megabyte can unpack to gigabytes. Each codec refuses before it allocates more than
- * the limit.
+ * Decompression is bounded: a batch of a megabyte can unpack to gigabytes. Each codec refuses before it allocates more
+ * than the limit.
  */
 import { createRequire } from "node:module";
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
@@ -29,8 +29,8 @@ export class DecompressedTooLarge extends MalformedMessage {
 const require = createRequire(import.meta.url);
 
 /**
- * Packs `bytes` the way Kafka's own clients do: snappy in xerial framing, lz4 as a frame of independent blocks. `level` is
- * that of gzip (1 to 9) or zstd (1 to 22); the other codecs have none. "none" gives `bytes` itself.
+ * Packs `bytes` the way Kafka's own clients do: snappy in xerial framing, lz4 as a frame of independent blocks. `level`
+ * is that of gzip (1 to 9) or zstd (1 to 22); the other codecs have none. "none" gives `bytes` itself.
  */
 export function compress(codec: CompressionName, bytes: Buffer, level?: number): Buffer {
   switch (codec) {

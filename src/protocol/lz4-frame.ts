@@ -1,15 +1,15 @@
 /**
  * How much an LZ4 frame unpacks to, found out without unpacking it.
  *
- * The native decoder has no limit on its output, and LZ4 can blow up 255-fold. The frame need not say how long its content
- * is, and a hostile one would lie, but the length follows from its structure: each block is a row of sequences, and a
- * sequence states how many bytes it copies. Adding these up costs little beside unpacking.
+ * The native decoder has no limit on its output, and LZ4 can blow up 255-fold. The frame need not say how long its
+ * content is, and a hostile one would lie, but the length follows from its structure: each block is a row of sequences,
+ * and a sequence states how many bytes it copies. Adding these up costs little beside unpacking.
  *
  * Frame, little endian: magic u32 · flags u8 · block size u8 · content size u64 (flag) · dictionary id u32 (flag) ·
- * header checksum u8 · blocks · content checksum u32 (flag). Block: size u32, its top bit set when the data is stored as it
- * is · data · checksum u32 (flag); a size of 0 ends the frame. Sequence: token u8 (high half literals, low half match,
- * each continued in bytes up to the first below 255 when it is 15) · literals · match distance u16, left out at the end of
- * a block. Source: the LZ4 frame and block format descriptions, version 1.6.
+ * header checksum u8 · blocks · content checksum u32 (flag). Block: size u32, its top bit set when the data is stored
+ * as it is · data · checksum u32 (flag); a size of 0 ends the frame. Sequence: token u8 (high half literals, low half
+ * match, each continued in bytes up to the first below 255 when it is 15) · literals · match distance u16, left out at
+ * the end of a block. Source: the LZ4 frame and block format descriptions, version 1.6.
  */
 import { MalformedMessage } from "./codec/reader.ts";
 

@@ -6,30 +6,41 @@ import { DecompressedTooLarge } from "./compression.ts";
 import { encodeBatch, type RecordInput, readRecords } from "./record.ts";
 import { BATCH_HEADER_BYTES, COMPRESSION_NAMES, type CompressionName, findBatchProblem } from "./record-batch.ts";
 
-const RECORDS_PACKED: { readonly [Codec in CompressionName]: { readonly head: string; readonly records: string } } = {
+const JAVA_BATCHES: { readonly [Codec in CompressionName]: { readonly head: string; readonly records: string } } = {
   none: {
     head: "00000068 00000004 02 8ef470cd 0010",
-    records: `4e000000066b65792e76616c75652076616c75652076616c75652076616c75650402680278026e010e00f601020101000c000104000000`,
+    records: `
+      4e000000066b65792e76616c75652076616c75652076616c75652076616c75650402680278026e010e00f60102010100
+      0c000104000000
+    `,
   },
   gzip: {
     head: "0000006c 00000004 02 1f76247a 0011",
-    records: `1f8b08000000000000fff363606060cb4eadd42b4bcc294d55c020599832982a98f218f918be3132313232f03030b200b50000d3a448f737
-      000000`,
+    records: `
+      1f8b08000000000000fff363606060cb4eadd42b4bcc294d55c020599832982a98f218f918be3132313232f03030b200
+      b50000d3a448f737000000
+    `,
   },
   snappy: {
     head: "00000071 00000004 02 1a81bda6 0012",
-    records: `82534e415050590000000001000000010000002c37384e000000066b65792e76616c756520420600580402680278026e010e00f60102
-      0101000c000104000000`,
+    records: `
+      82534e415050590000000001000000010000002c37384e000000066b65792e76616c756520420600580402680278026e
+      010e00f601020101000c000104000000
+    `,
   },
   lz4: {
     head: "0000006c 00000004 02 06da542a 0013",
-    records: `04224d186040822c000000fd004e000000066b65792e76616c7565200600f0080402680278026e010e00f601020101000c000104000000
-      00000000`,
+    records: `
+      04224d186040822c000000fd004e000000066b65792e76616c7565200600f0080402680278026e010e00f60102010100
+      0c00010400000000000000
+    `,
   },
   zstd: {
     head: "0000006a 00000004 02 5848d801 0014",
-    records: `28b52ffd00586c010064024e000000066b65792e76616c7565200402680278026e010e00f601020101000c0001040000000100994b1d
-      010000`,
+    records: `
+      28b52ffd00586c010064024e000000066b65792e76616c7565200402680278026e010e00f601020101000c0001040000
+      000100994b1d010000
+    `,
   },
 };
 /** What the five batches have in common behind their attributes. */
@@ -40,7 +51,7 @@ function hex(text: string): Buffer {
 }
 
 function javaBatch(codec: CompressionName): Buffer {
-  const { head, records } = RECORDS_PACKED[codec];
+  const { head, records } = JAVA_BATCHES[codec];
   return hex(`0000000000000005 ${head} ${HEAD_REST} ${records}`);
 }
 

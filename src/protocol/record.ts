@@ -6,10 +6,12 @@
  *     length · attributes i8 (unused) · timestamp delta · offset delta · key length (-1 is null) · key ·
  *     value length (-1 is null) · value · header count · headers
  *
- * and a header: key length · key (UTF-8) · value length (-1 is null) · value. Deltas count from the base timestamp and base
- * offset of the batch. The records of a compressed batch are packed together, as one block of data behind the batch header.
+ * and a header: key length · key (UTF-8) · value length (-1 is null) · value. Deltas count from the base timestamp and
+ * base offset of the batch. The records of a compressed batch are packed together, as one block of data behind the
+ * batch header.
  *
- * The broker moves batches whole. This is for the exceptions (compacted topics, limits on timestamps), for tools and tests.
+ * The broker moves batches whole. This is for the exceptions (compacted topics, limits on timestamps), for tools and
+ * tests.
  */
 import { assert } from "../base/assert.ts";
 import { type Int64, toInt64 } from "../base/int64.ts";
@@ -39,7 +41,7 @@ export interface RecordHeader {
 /** A record as a consumer sees it. Bytes are views on the batch or on what it unpacked to. */
 export interface BatchRecord {
   readonly offset: number;
-  /** Milliseconds since 1970, as the producer gave them; in a batch with log append time, that of the broker. -1: none. */
+  /** Milliseconds since 1970 from the producer, or in a batch with log append time from the broker. -1: none. */
   readonly timestamp: Int64;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
@@ -58,8 +60,8 @@ const CRC_TO_COME = 0;
 const SMALLEST_HEADER_BYTES = 2;
 
 /**
- * The records of one batch, in order. `batch` begins with the batch header, whose format version, length and CRC have been
- * checked; what lies behind the batch is not looked at. Unpacks the whole batch at the first record.
+ * The records of one batch, in order. `batch` begins with the batch header, whose format version, length and CRC have
+ * been checked; what lies behind the batch is not looked at. Unpacks the whole batch at the first record.
  * @throws MalformedMessage when the records cannot be read: some may have been given out before.
  * @throws DecompressedTooLarge, which is a MalformedMessage too, when they unpack to more than `limitBytes`.
  */

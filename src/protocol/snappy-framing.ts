@@ -1,7 +1,7 @@
 /**
- * The two ways in which Kafka clients write snappy: the bare block, and the framing of the Java library ("xerial"), which
- * is a header of 16 bytes and then blocks, each with its size (int32) before it. Both are in use and both are read; written
- * is the second one, as by Kafka.
+ * The two ways in which Kafka clients write snappy: the bare block, and the framing of the Java library ("xerial"),
+ * which is a header of 16 bytes and then blocks, each with its size (int32) before it. Both are in use and both are
+ * read; written is the second one, as by Kafka.
  *
  * A block begins with the length it unpacks to, as an unsigned varint, which the decoder allocates at once.
  */

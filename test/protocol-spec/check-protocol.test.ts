@@ -1,4 +1,4 @@
-/** The canary of scripts/check-protocol.ts: it is silent about an equal schema and names what differs in an altered one. */
+/** The canary of scripts/check-protocol.ts: silent about an equal schema, it names what differs in an altered one. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compareMessage, parseSpec } from "../../scripts/check-protocol.ts";

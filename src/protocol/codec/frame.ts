@@ -1,8 +1,8 @@
 /**
  * Requests and responses as they travel: a size of 4 bytes (of what follows it), a header, a body.
  *
- * Which header a message has follows from its API and version: flexible versions have the flexible header, except that the
- * answer to ApiVersions always has the oldest one, because the client asks before it knows what the broker speaks.
+ * Which header a message has follows from its API and version: flexible versions have the flexible header, except that
+ * the answer to ApiVersions always has the oldest one, because the client asks before it knows what the broker speaks.
  */
 import type { Api } from "../apis.ts";
 import { APIS, apiByKey } from "../apis.ts";
@@ -24,8 +24,8 @@ export interface RequestHeader {
 const KEY_AND_VERSION_BYTES = 4;
 
 /**
- * Reads the header of a request; `reader` stands behind the size. Neither API nor version need be known: the header of a
- * version too new for us is read like that of the newest, and of an unknown API only what all header versions share.
+ * Reads the header of a request; `reader` stands behind the size. Neither API nor version need be known: the header of
+ * a version too new for us is read like that of the newest, and of an unknown API only what all header versions share.
  * @throws MalformedMessage
  */
 export function decodeRequestHeader(reader: Reader): RequestHeader {

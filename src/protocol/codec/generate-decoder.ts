@@ -1,8 +1,8 @@
 /**
  * Generates the JavaScript source of the decoder of one schema version.
  *
- * For each struct there is one function that reads its fields in order and returns one object literal with every field of
- * the schema, those absent from the version included, so that all values of a struct have one shape:
+ * For each struct there is one function that reads its fields in order and returns one object literal with every field
+ * of the schema, those absent from the version included, so that all values of a struct have one shape:
  *
  *     function read0(r) {
  *       const $name = r.compactString();

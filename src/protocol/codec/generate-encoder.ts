@@ -1,7 +1,7 @@
 /**
  * Generates the JavaScript source of the encoder of one schema version: for each struct one function that writes its
- * fields in order, taking the default for those left out, then the tagged fields that differ from their defaults. A field
- * that the version lacks must have its default, unless the schema says that it may be dropped.
+ * fields in order, taking the default for those left out, then the tagged fields that differ from their defaults. A
+ * field that the version lacks must have its default, unless the schema says that it may be dropped.
  */
 import {
   defaultExpression,

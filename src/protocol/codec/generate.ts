@@ -45,8 +45,8 @@ export function fieldsOfVersion(fields: Fields, { version, flexible }: SchemaVer
 }
 
 /**
- * The method of `Reader` and `Writer` for a type with a length before it: "string" → "compactNullableString". "count" is
- * the length of an array.
+ * The method of `Reader` and `Writer` for a type with a length before it: "string" → "compactNullableString". "count"
+ * is the length of an array.
  */
 export function sizedMethod(
   type: SizedType | "count",
@@ -80,8 +80,8 @@ function literal(value: number | bigint | boolean | string): string {
 }
 
 /**
- * The least number of bytes that one element of an array can take: what a count of elements is checked with. Elements of no
- * bytes are refused, for a peer could announce any number of them.
+ * The least number of bytes that one element of an array can take: what a count of elements is checked with. Elements
+ * of no bytes are refused, for a peer could announce any number of them.
  */
 export function minElementBytes(element: Field, of: SchemaVersion): number {
   const bytes = minBytes(element, of);

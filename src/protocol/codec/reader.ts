@@ -1,9 +1,9 @@
 /**
  * Reads the protocol's primitive types out of one buffer.
  *
- * Every byte comes from a peer, so every read is checked against the end, and nothing is allocated before the bytes that
- * justify it have been seen: a count of elements is compared with the bytes left, a string or byte field is at most as
- * long as what is there. Whatever does not fit throws `MalformedMessage` and nothing else.
+ * Every byte comes from a peer, so every read is checked against the end, and nothing is allocated before the bytes
+ * that justify it have been seen: a count of elements is compared with the bytes left, a string or byte field is at
+ * most as long as what is there. Whatever does not fit throws `MalformedMessage` and nothing else.
  */
 import { type Int64, readInt64 } from "../../base/int64.ts";
 import { UUID_BYTES, type Uuid, uuidFromBytes } from "../../base/uuid.ts";

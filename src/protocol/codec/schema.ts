@@ -1,8 +1,8 @@
 /**
  * The declarative form of a message: which fields it has, in the order of the wire, and in which versions.
  *
- * One definition holds every version, as Kafka's own specifications do, so that a version is a matter of data and not of
- * code. `message.ts` turns a definition into a decoder and an encoder; TypeScript infers the types of values from it
+ * One definition holds every version, as Kafka's own specifications do, so that a version is a matter of data and not
+ * of code. `message.ts` turns a definition into a decoder and an encoder; TypeScript infers the types of values from it
  * (`Message`, `MessageInput` there). API messages, headers and the records of the log's state all use this form.
  *
  *     export const exampleRequest = defineMessage({

@@ -1,6 +1,6 @@
 /**
- * Varints: 7 bits a byte, the lowest first, the top bit set in all bytes but the last. Signed ones are mapped to unsigned
- * ones first ("zigzag": 0, -1, 1, -2, … become 0, 1, 2, 3, …), so that small negative numbers stay short.
+ * Varints: 7 bits a byte, the lowest first, the top bit set in all bytes but the last. Signed ones are mapped to
+ * unsigned ones first ("zigzag": 0, -1, 1, -2, … become 0, 1, 2, 3, …), so that small negative numbers stay short.
  */
 import type { Int64 } from "../../base/int64.ts";
 

@@ -1,9 +1,9 @@
 /**
  * Writes the protocol's primitive types.
  *
- * Small fields gather in one scratch buffer that is reused from message to message. Large byte fields (record batches in a
- * fetch response) are not copied: the writer remembers the view and the place where it belongs, and `finish` gives the
- * message as a list of parts for one gathered write.
+ * Small fields gather in one scratch buffer that is reused from message to message. Large byte fields (record batches
+ * in a fetch response) are not copied: the writer remembers the view and the place where it belongs, and `finish` gives
+ * the message as a list of parts for one gathered write.
  */
 import { type Int64, writeInt64 } from "../../base/int64.ts";
 import { UUID_BYTES, type Uuid } from "../../base/uuid.ts";

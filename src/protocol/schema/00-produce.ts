@@ -1,9 +1,9 @@
 /**
  * Appends record batches to partitions. acks: 0 no answer at all, 1 the leader, -1 all in-sync replicas.
  *
- * Versions: 3 record batches of magic 2 and the transactional id · 5 log start offset in the answer · 7 zstd may be used ·
- * 8 which records were refused, and a message (KIP-467) · 9 flexible · 10 tells the new leader (KIP-951) · 12 adds the
- * partition to the transaction on the way (KIP-890) · 13 topic ids instead of names (KIP-516).
+ * Versions: 3 record batches of magic 2 and the transactional id · 5 log start offset in the answer · 7 zstd may be
+ * used · 8 which records were refused, and a message (KIP-467) · 9 flexible · 10 tells the new leader (KIP-951) · 12
+ * adds the partition to the transaction on the way (KIP-890) · 13 topic ids instead of names (KIP-516).
  */
 import type { Message } from "../codec/message.ts";
 import { array, defineMessage, int16, int32, offset64, records, string, struct, uuid } from "../codec/schema.ts";

@@ -2,9 +2,9 @@
  * Reads record batches from partitions, waiting for them if asked to.
  *
  * Versions: 4 isolation level · 5 log start offset · 7 sessions: only changes are sent (KIP-227) · 9 leader epoch check
- * (KIP-320) · 10 zstd may be answered · 11 rack of the consumer · 12 flexible, divergence of the fetcher's log · 13 topic ids
- * instead of names (KIP-516) · 15 replica state as one field (KIP-903) · 16 tells the new leader (KIP-951) · 17 directory of
- * the replica (KIP-853) · 18 high watermark of the replica (KIP-1166).
+ * (KIP-320) · 10 zstd may be answered · 11 rack of the consumer · 12 flexible, divergence of the fetcher's log · 13
+ * topic ids instead of names (KIP-516) · 15 replica state as one field (KIP-903) · 16 tells the new leader (KIP-951) ·
+ * 17 directory of the replica (KIP-853) · 18 high watermark of the replica (KIP-1166).
  */
 import type { Message } from "../codec/message.ts";
 import {

@@ -1,8 +1,9 @@
 /**
- * Finds the offset for a time. Special times: -1 end, -2 start, -3 the greatest timestamp (version 7), -4 local start (8,
- * KIP-405), -5 last tiered (9, KIP-1005), -6 earliest not yet uploaded (11, KIP-1023).
+ * Finds the offset for a time. Special times: -1 end, -2 start, -3 the greatest timestamp (version 7), -4 local start
+ * (8, KIP-405), -5 last tiered (9, KIP-1005), -6 earliest not yet uploaded (11, KIP-1023).
  *
- * Versions: 2 isolation level · 4 leader epochs · 6 flexible · 10 time limit for what has to be read remotely (KIP-1075).
+ * Versions: 2 isolation level · 4 leader epochs · 6 flexible · 10 time limit for what has to be read remotely
+ * (KIP-1075).
  */
 import type { Message } from "../codec/message.ts";
 import { array, defineMessage, int8, int16, int32, int64, offset64, string } from "../codec/schema.ts";

@@ -1,9 +1,10 @@
 /**
  * Tells brokers, topics, partitions and their leaders; may create the topics that are asked for.
  *
- * All topics: in version 0 an empty list, later null (and empty means none). Versions: 1 controller, racks, internal topics ·
- * 2 cluster id · 4 whether to create topics · 5 offline replicas · 7 leader epoch · 8 permitted operations (those of the
- * cluster until 10) · 9 flexible · 10 topic ids in the answer · 12 asking by topic id · 13 an error for the whole answer.
+ * All topics: in version 0 an empty list, later null (and empty means none). Versions: 1 controller, racks, internal
+ * topics · 2 cluster id · 4 whether to create topics · 5 offline replicas · 7 leader epoch · 8 permitted operations
+ * (those of the cluster until 10) · 9 flexible · 10 topic ids in the answer · 12 asking by topic id · 13 an error for
+ * the whole answer.
  */
 import type { Message } from "../codec/message.ts";
 import { array, arrayOf, bool, defineMessage, int16, int32, string, uuid } from "../codec/schema.ts";

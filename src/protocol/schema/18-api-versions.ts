@@ -1,9 +1,9 @@
 /**
  * The first request of a connection: which APIs and versions the broker speaks, and which features it has.
  *
- * A broker that does not know the version asked for answers in version 0 with error 35. The header of the answer is never
- * flexible, so that any client can read it. Versions: 1 throttle time · 3 flexible, client name and version (KIP-511),
- * features (KIP-584) · 4 features whose least version is 0.
+ * A broker that does not know the version asked for answers in version 0 with error 35. The header of the answer is
+ * never flexible, so that any client can read it. Versions: 1 throttle time · 3 flexible, client name and version
+ * (KIP-511), features (KIP-584) · 4 features whose least version is 0.
  */
 import type { Message } from "../codec/message.ts";
 import { array, bool, defineMessage, int16, int32, offset64, string } from "../codec/schema.ts";

@@ -1,9 +1,9 @@
 /**
- * Creates topics. Partition count and replication factor are -1 where replicas are assigned by hand or (from version 4) the
- * broker's defaults are wanted.
+ * Creates topics. Partition count and replication factor are -1 where replicas are assigned by hand or (from version 4)
+ * the broker's defaults are wanted.
  *
- * Versions: 5 flexible, and the answer has the topic's configuration (KIP-525) · 6 quotas may refuse (KIP-599) · 7 topic
- * ids in the answer.
+ * Versions: 5 flexible, and the answer has the topic's configuration (KIP-525) · 6 quotas may refuse (KIP-599) · 7
+ * topic ids in the answer.
  */
 import type { Message } from "../codec/message.ts";
 import { array, arrayOf, bool, defineMessage, int8, int16, int32, string, uuid } from "../codec/schema.ts";

@@ -1,8 +1,8 @@
 /**
  * Gives an idempotent producer its id and epoch; for a transactional one, fences its predecessors.
  *
- * Versions: 2 flexible · 3 an existing id and epoch, to go on after an error (KIP-360) · 4 may answer PRODUCER_FENCED · 6
- * two-phase commit (KIP-939), which Kafka does not offer yet.
+ * Versions: 2 flexible · 3 an existing id and epoch, to go on after an error (KIP-360) · 4 may answer PRODUCER_FENCED ·
+ * 6 two-phase commit (KIP-939), which Kafka does not offer yet.
  */
 import type { Message } from "../codec/message.ts";
 import { bool, defineMessage, int16, int32, int64, string } from "../codec/schema.ts";

@@ -1,6 +1,6 @@
 /**
- * What precedes the body of a request. Version 2, which flexible requests have, differs by its tagged fields; the client id
- * stays in its old form, so that a broker can read the header of a version that it does not know.
+ * What precedes the body of a request. Version 2, which flexible requests have, differs by its tagged fields; the
+ * client id stays in its old form, so that a broker can read the header of a version that it does not know.
  */
 import type { Message } from "../codec/message.ts";
 import { defineMessage, int16, int32, string } from "../codec/schema.ts";

@@ -1,4 +1,4 @@
-/** What precedes the body of a response: version 1 with flexible ones, 0 with the others and always with ApiVersions. */
+/** What precedes the body of a response: version 1 with flexible ones, 0 with the others and ApiVersions always. */
 import { defineMessage, int32 } from "../codec/schema.ts";
 
 export const responseHeader = defineMessage({
