@@ -9,9 +9,9 @@ const PAGE = readFileSync(join(import.meta.dirname, "..", "..", "docs", "ARCHITE
 
 test("the table of rooms in docs/ARCHITECTURE.md is that of the linter", () => {
   const rows = [...PAGE.matchAll(/^\| `(\w+)` \| [^|]+ \| ?([^|]*?) ?\|$/gm)];
-  assert.deepEqual(rows.map(([, room]) => room).toSorted(), [...ROOMS].toSorted());
+  assert.deepEqual(new Set(rows.map(([, room]) => room)), new Set(ROOMS));
   for (const [, room, cell = ""] of rows) {
-    assert.deepEqual([...named(cell)].toSorted(), [...mayImport(room as Room)].toSorted(), `the row of ${room}`);
+    assert.deepEqual(named(cell), mayImport(room as Room), `the row of ${room}`);
   }
 });
 
