@@ -15,7 +15,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type Int64, toInt64 } from "../base/int64.ts";
-import { MalformedMessage, Reader } from "./codec/reader.ts";
+import { MAX_ELEMENTS, MalformedMessage, Reader } from "./codec/reader.ts";
 import { type EncodedMessage, Writer } from "./codec/writer.ts";
 import { compress, decompress, MAX_DECOMPRESSED_BYTES } from "./compression.ts";
 import {
@@ -89,7 +89,7 @@ export function* readRecords(batch: Buffer, limitBytes = MAX_DECOMPRESSED_BYTES)
 
 function readHeaders(reader: Reader): RecordHeader[] {
   const count = reader.varint();
-  if (count < 0 || count * SMALLEST_HEADER_BYTES > reader.remaining) {
+  if (count < 0 || count > MAX_ELEMENTS || count * SMALLEST_HEADER_BYTES > reader.remaining) {
     throw new MalformedMessage(`${count} headers announced in ${reader.remaining} bytes`);
   }
   const headers: RecordHeader[] = [];

@@ -1,7 +1,7 @@
 /** What a peer may not send. Round trips of every type are in message.property.test.ts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MAX_STRING_BYTES, MalformedMessage, Reader } from "./reader.ts";
+import { MAX_ELEMENTS, MAX_STRING_BYTES, MalformedMessage, Reader } from "./reader.ts";
 import { UnencodableMessage, Writer } from "./writer.ts";
 
 function reader(hex: string): Reader {
@@ -25,6 +25,18 @@ test("null array turned into a huge allocation: a count is checked against the b
   assert.equal(reader("00000002 0000 0000").count(2), 2);
   assert.equal(reader("ffffffff").nullableCount(8), -1);
   assert.equal(reader("00").compactNullableCount(8), -1);
+});
+
+test("a frame of many tiny elements cannot exhaust the memory", () => {
+  const elements = new Reader(Buffer.alloc(2 * MAX_ELEMENTS));
+  const count = (n: number): void => {
+    elements.position = 0;
+    elements.buffer.writeInt32BE(n);
+    assert.equal(elements.count(1), n);
+  };
+  count(MAX_ELEMENTS - 1);
+  count(1);
+  assert.throws(() => count(1), MalformedMessage);
 });
 
 test("a byte field longer than what is there is malformed before it is read", () => {

@@ -17,6 +17,13 @@ export class MalformedMessage extends Error {
 /** The longest string, in bytes of UTF-8, in either encoding: Kafka's own limit. */
 export const MAX_STRING_BYTES = 0x7fff;
 
+/**
+ * The most elements that all arrays of one message can have together. An empty string takes a byte in a frame but eight
+ * in an array, and a struct takes far more, so without this a frame within the size limit could still exhaust the
+ * memory.
+ */
+export const MAX_ELEMENTS = 1 << 20;
+
 /** The bytes of a varint that a number holds exactly: 7 × 7 bits. */
 const MAX_EXACT_VARLONG_BYTES = 7;
 
@@ -29,6 +36,7 @@ export class Reader {
   position: number;
   /** The first byte that is not to be read any more. */
   end: number;
+  private elementsLeft = MAX_ELEMENTS;
 
   constructor(buffer: Buffer, position = 0, end = buffer.length) {
     this.buffer = buffer;
@@ -270,6 +278,8 @@ export class Reader {
     if (count < 0 || count * elementBytes > this.remaining) {
       throw new MalformedMessage(`${count} elements announced in ${this.remaining} bytes`);
     }
+    this.elementsLeft -= count;
+    if (this.elementsLeft < 0) throw new MalformedMessage(`more than ${MAX_ELEMENTS} elements in one message`);
     return count;
   }
 }
