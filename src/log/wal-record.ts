@@ -15,7 +15,8 @@
  *
  * Version 1 is read by `wal-record-v1.ts` and never written.
  */
-import { crc32c } from "../base/crc32c.ts";
+import { crc32c, crc32cCombine, crc32cShort } from "../base/crc32c.ts";
+import { BATCH_CRC_START, batchCrc } from "../protocol/record-batch.ts";
 
 export const WAL_MAGIC = 0xca7e;
 export const RECORD_HEADER_BYTES = 12;
@@ -32,6 +33,7 @@ export const GROUP_HEADER_BYTES = RECORD_HEADER_BYTES + 40;
 /** What a group header says when no state record was ever written before it. */
 export const NO_STATE_POSITION = Number.MAX_SAFE_INTEGER;
 
+const CRC_AT = 8;
 const TOPIC_ID_BYTES = 16;
 const BATCH_FIXED_BYTES = RECORD_HEADER_BYTES + 2 + 4 + 4;
 
@@ -130,9 +132,27 @@ export function readGroupHeader(buffer: Buffer, at: number): GroupHeader | undef
   };
 }
 
+/**
+ * Puts the CRC into a batch record that is otherwise complete, without going over the batch again: its own CRC, which has
+ * been verified, is put together with those of the few bytes around it. Answers the CRC of the whole record.
+ */
+export function sealBatchRecord(buffer: Buffer, at: number, totalBytes: number, topicBytes: number): number {
+  const dataAt = at + batchDataOffset(topicBytes);
+  const end = at + totalBytes;
+  const checkedAt = dataAt + BATCH_CRC_START;
+  const checkedEnd = end - TOPIC_ID_BYTES;
+  const before = crc32cShort(buffer, at + RECORD_HEADER_BYTES, checkedAt);
+  const withBatch = crc32cCombine(before, batchCrc(buffer, dataAt), checkedEnd - checkedAt);
+  const body = crc32cShort(buffer, checkedEnd, end, withBatch);
+  const bodyBytes = totalBytes - RECORD_HEADER_BYTES;
+  const head = crc32cShort(buffer, at, at + CRC_AT);
+  buffer.writeUInt32LE(crc32cCombine(head, body, bodyBytes), at + CRC_AT);
+  return crc32cCombine(crc32cShort(buffer, at + CRC_AT, at + RECORD_HEADER_BYTES, head), body, bodyBytes);
+}
+
 /** Puts the CRC into a record of `totalBytes` bytes whose header and body are complete. */
 export function sealRecord(buffer: Buffer, at: number, totalBytes: number): void {
-  buffer.writeUInt32LE(recordCrc(buffer, at, totalBytes), at + 8);
+  buffer.writeUInt32LE(recordCrc(buffer, at, totalBytes), at + CRC_AT);
 }
 
 /**
@@ -146,7 +166,7 @@ export function verifiedRecordBytes(buffer: Buffer, at: number, end: number): nu
   const totalBytes = RECORD_HEADER_BYTES + buffer.readUInt32LE(at + 4);
   if (totalBytes > end - at) return 0;
   if (version === VERSION_GROUP && totalBytes !== GROUP_HEADER_BYTES) return 0;
-  return recordCrc(buffer, at, totalBytes) === buffer.readUInt32LE(at + 8) ? totalBytes : 0;
+  return recordCrc(buffer, at, totalBytes) === buffer.readUInt32LE(at + CRC_AT) ? totalBytes : 0;
 }
 
 /** A batch record, taken apart in place. `dataAt` and `dataBytes` delimit the Kafka batch in the same buffer. */
@@ -198,7 +218,7 @@ function writeHeader(buffer: Buffer, at: number, version: number, flags: number,
 }
 
 function recordCrc(buffer: Buffer, at: number, totalBytes: number): number {
-  const head = crc32c(buffer.subarray(at, at + 8));
+  const head = crc32cShort(buffer, at, at + CRC_AT);
   return crc32c(buffer.subarray(at + RECORD_HEADER_BYTES, at + totalBytes), head);
 }
 

@@ -19,7 +19,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type Position, toPosition } from "../base/brands.ts";
-import { crc32c } from "../base/crc32c.ts";
+import { crc32c, crc32cCombine } from "../base/crc32c.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import { setBatchBaseOffset, setBatchLeaderEpoch, setBatchLogAppendTime } from "../protocol/record-batch.ts";
@@ -29,7 +29,7 @@ import {
   batchDataOffset,
   batchRecordBytes,
   GROUP_HEADER_BYTES,
-  sealRecord,
+  sealBatchRecord,
   stateRecordBytes,
   writeBatchRecordFrame,
   writeGroupHeader,
@@ -91,7 +91,9 @@ interface Group {
   readonly position: Position;
   readonly file: WalFile;
   readonly spans: Span[];
+  /** Bytes of its records, and their CRC so far. */
   lengthBytes: number;
+  crc: number;
   hasState: boolean;
 }
 
@@ -186,7 +188,8 @@ export class Wal {
     setBatchBaseOffset(bytes, dataAt, batch.baseOffset);
     setBatchLeaderEpoch(bytes, dataAt, batch.leaderEpoch);
     if (batch.logAppendTimeMs !== undefined) setBatchLogAppendTime(bytes, dataAt, batch.logAppendTimeMs);
-    sealRecord(bytes, recordAt, totalBytes);
+    const crc = sealBatchRecord(bytes, recordAt, totalBytes, topicBytes);
+    this.#addToGroup(crc, totalBytes);
     return position;
   }
 
@@ -197,8 +200,9 @@ export class Wal {
     const totalBytes = stateRecordBytes(fieldBytes);
     const position = this.#reserve(totalBytes);
     const group = this.#gathering!;
-    const span = group.spans.at(-1)!;
-    writeStateRecord(span.block.bytes, span.end - totalBytes, type, fields);
+    const { block, end } = group.spans.at(-1)!;
+    writeStateRecord(block.bytes, end - totalBytes, type, fields);
+    this.#addToGroup(crc32c(block.bytes.subarray(end - totalBytes, end)), totalBytes);
     group.hasState = true;
     return position;
   }
@@ -249,17 +253,29 @@ export class Wal {
     const last = group.spans.at(-1);
     if (last !== undefined && last.block === block) last.end += bytes;
     else group.spans.push({ block, start, end: start + bytes });
-    group.lengthBytes += bytes;
     this.#position = toPosition(position + bytes);
     return position;
+  }
+
+  /** Counts a record that now stands complete at the end of the gathering group. */
+  #addToGroup(crc: number, totalBytes: number): void {
+    const group = this.#gathering!;
+    group.crc = crc32cCombine(group.crc, crc, totalBytes);
+    group.lengthBytes += totalBytes;
   }
 
   #openGroup(): void {
     if (this.#position - this.#file.base >= this.#options.fileMaxBytes) this.roll();
     if (this.#position === this.#file.base) this.#startAging(this.#file);
-    const group: Group = { position: this.#position, file: this.#file, spans: [], lengthBytes: 0, hasState: false };
+    const group: Group = {
+      position: this.#position,
+      file: this.#file,
+      spans: [],
+      lengthBytes: 0,
+      crc: 0,
+      hasState: false,
+    };
     this.#take(group, GROUP_HEADER_BYTES);
-    group.lengthBytes = 0;
     this.#gathering = group;
     this.#flushDue = false;
     this.#options.clock.defer(() => {
@@ -279,12 +295,6 @@ export class Wal {
     const group = this.#gathering;
     if (group === undefined) return;
     this.#gathering = undefined;
-    let crc = 0;
-    let skip = GROUP_HEADER_BYTES;
-    for (const span of group.spans) {
-      crc = crc32c(span.block.bytes.subarray(span.start + skip, span.end), crc);
-      skip = 0;
-    }
     const first = group.spans[0]!;
     writeGroupHeader(first.block.bytes, first.start, {
       position: group.position,
@@ -292,7 +302,7 @@ export class Wal {
       durablePosition: this.#durable,
       previousStatePosition: this.#lastStatePosition,
       lengthBytes: group.lengthBytes,
-      crc,
+      crc: group.crc,
     });
     if (group.hasState) this.#lastStatePosition = group.position;
     this.#ready.push(group);

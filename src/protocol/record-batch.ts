@@ -23,6 +23,8 @@ const AT_LEADER_EPOCH = 12;
 const AT_MAGIC = 16;
 const AT_CRC = 17;
 const AT_ATTRIBUTES = 21;
+/** The batch's CRC covers what lies from here to its end. */
+export const BATCH_CRC_START = AT_ATTRIBUTES;
 const AT_LAST_OFFSET_DELTA = 23;
 const AT_BASE_TIMESTAMP = 27;
 const AT_MAX_TIMESTAMP = 35;
@@ -70,6 +72,11 @@ export function batchBaseOffset(buffer: Buffer, at: number): number {
 
 export function batchLeaderEpoch(buffer: Buffer, at: number): number {
   return buffer.readInt32BE(at + AT_LEADER_EPOCH);
+}
+
+/** The CRC-32C that the batch carries, of everything from `BATCH_CRC_START` on. */
+export function batchCrc(buffer: Buffer, at: number): number {
+  return buffer.readUInt32BE(at + AT_CRC);
 }
 
 export function batchAttributes(buffer: Buffer, at: number): number {
