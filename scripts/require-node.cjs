@@ -1,9 +1,10 @@
 /**
- * Loaded first by the npm scripts (`node --require`), in CommonJS without new syntax: under a Node.js that is too old it
- * says what to do, where the script itself would not even parse.
+ * Run first by the npm scripts, in CommonJS without new syntax: under a Node.js that is too old it says what to do, where
+ * the script itself would not even parse.
  */
 "use strict";
 
+/** As in package.json, `engines`. */
 var NODE_MAJOR_MIN = 24;
 
 if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR_MIN) {
