@@ -7,8 +7,10 @@
 import type { Api } from "../protocol/apis.ts";
 import { encodeResponse } from "../protocol/codec/frame.ts";
 import type { Message, MessageInput } from "../protocol/codec/message.ts";
+import type { VersionRange } from "../protocol/codec/versions.ts";
+import { UnencodableMessage } from "../protocol/codec/writer.ts";
 import type { Broker } from "./broker.ts";
-import type { AnswerSlot, Connection } from "./connection.ts";
+import type { Answer, AnswerSlot, Connection } from "./connection.ts";
 
 export interface AnswerOptions {
   /** The log position that the answer's state is of. */
@@ -50,8 +52,16 @@ export class Exchange<A extends Api = Api> {
   /** Answers. The body is encoded now and leaves when the barrier lets it. */
   answer(body: MessageInput<A["response"]>, options: AnswerOptions = {}): void {
     const { store, writer } = this.broker;
-    const { parts, sizeBytes } = encodeResponse(this.#api, this.version, this.#correlationId, body, writer);
-    const answer = { parts, sizeBytes, sent: options.sent };
+    let answer: Answer;
+    try {
+      const encoded = encodeResponse(this.#api, this.version, this.#correlationId, body, writer);
+      answer = { parts: encoded.parts, sizeBytes: encoded.sizeBytes, sent: options.sent };
+    } catch (error) {
+      if (!(error instanceof UnencodableMessage)) throw error;
+      // Something that the peer sent, quoted back, is too long for a string of the protocol.
+      options.sent?.();
+      return this.connection.refuse(`its ${this.#api.name} request cannot be answered: ${error.message}`);
+    }
     store.whenCommitted(options.waitFor ?? store.state.position, () => this.connection.fill(this.#slot, answer));
   }
 
@@ -66,10 +76,12 @@ export type Handle<A extends Api> = (exchange: Exchange<A>) => void;
 
 export interface Handler {
   readonly api: Api;
+  /** The versions that are offered. */
+  readonly versions: VersionRange;
   readonly handle: Handle<Api>;
 }
 
-/** Ties a handler to its API. */
-export function handler<A extends Api>(api: A, handle: Handle<A>): Handler {
-  return { api, handle: handle as unknown as Handle<Api> };
+/** Ties a handler to its API, and to the versions that are offered: all that are defined, if nothing else is said. */
+export function handler<A extends Api>(api: A, handle: Handle<A>, versions: VersionRange = api.request.valid): Handler {
+  return { api, versions, handle: handle as unknown as Handle<Api> };
 }

@@ -15,6 +15,9 @@ import { handleDescribeConfigs } from "./handlers/32-describe-configs.ts";
 import { handleCreatePartitions } from "./handlers/37-create-partitions.ts";
 import { handleDescribeCluster } from "./handlers/60-describe-cluster.ts";
 
+/** Version 6 is defined for two-phase commit (KIP-939), and not stable in Kafka 4.2. */
+const INIT_PRODUCER_ID_VERSIONS = { min: 0, max: 5 };
+
 const HANDLERS: readonly Handler[] = [
   handler(APIS.produce, handleProduce),
   handler(APIS.fetch, handleFetch),
@@ -23,7 +26,7 @@ const HANDLERS: readonly Handler[] = [
   handler(APIS.apiVersions, handleApiVersions),
   handler(APIS.createTopics, handleCreateTopics),
   handler(APIS.deleteTopics, handleDeleteTopics),
-  handler(APIS.initProducerId, handleInitProducerId),
+  handler(APIS.initProducerId, handleInitProducerId, INIT_PRODUCER_ID_VERSIONS),
   handler(APIS.offsetForLeaderEpoch, handleOffsetForLeaderEpoch),
   handler(APIS.describeConfigs, handleDescribeConfigs),
   handler(APIS.createPartitions, handleCreatePartitions),
@@ -41,8 +44,8 @@ export function handlerOf(apiKey: number): Handler | undefined {
  * The versions that ApiVersions lists. Produce is listed from 0, as Kafka does although it refuses 0 to 2 as well:
  * otherwise librdkafka takes the broker for one that cannot compress (KAFKA-18659).
  */
-export const OFFERED = HANDLERS.map(({ api }) => ({
+export const OFFERED = HANDLERS.map(({ api, versions }) => ({
   apiKey: api.key,
-  minVersion: api.key === APIS.produce.key ? 0 : api.request.valid.min,
-  maxVersion: api.request.valid.max,
+  minVersion: api.key === APIS.produce.key ? 0 : versions.min,
+  maxVersion: versions.max,
 }));

@@ -29,8 +29,8 @@ function dispatch(broker: Broker, connection: Connection, reader: Reader): void 
   const { apiKey, apiVersion, correlationId, clientId } = decodeRequestHeader(reader);
   const offered = handlerOf(apiKey);
   if (offered === undefined) return connection.refuse(`API key ${apiKey} is not offered`);
-  const { api, handle } = offered;
-  if (!hasVersion(api.request.valid, apiVersion)) {
+  const { api, versions, handle } = offered;
+  if (!hasVersion(versions, apiVersion)) {
     if (api.key !== APIS.apiVersions.key) {
       return connection.refuse(`${api.name} version ${apiVersion} is not offered`);
     }
