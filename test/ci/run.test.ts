@@ -9,7 +9,7 @@ import { test } from "node:test";
 const ROOT = join(import.meta.dirname, "..", "..");
 
 test("suites that pass are summed up, and the exit code is 0", () => {
-  const { status, output } = run({
+  const { status, output } = runSuites({
     a: 'echo "2 passed, 0 failed, 0 skipped"',
     b: 'echo "3 passed, 0 failed, 4 skipped"',
   });
@@ -26,7 +26,7 @@ for (const [how, script] of [
   ["is killed", 'echo "why"; echo "2 passed, 0 failed, 0 skipped"; kill -9 $$'],
 ] as const) {
   test(`a suite that ${how} fails the run, and its log is shown`, () => {
-    const { status, output } = run({ bad: script, good: PASSING });
+    const { status, output } = runSuites({ bad: script, good: PASSING });
     assert.match(output, /^\| why$/m);
     assert.match(output, /\n3 passed, 1 failed, 0 skipped\n$/);
     assert.equal(status, 1);
@@ -38,17 +38,30 @@ for (const [how, script] of [
   ["tests nothing", 'echo "why"; echo "0 passed, 0 failed, 2 skipped"'],
 ] as const) {
   test(`a suite that ${how} fails the run`, () => {
-    const { status, output } = run({ bad: script, good: PASSING });
+    const { status, output } = runSuites({ bad: script, good: PASSING });
     assert.match(output, /\n1 passed, 1 failed, [02] skipped\n$/);
     assert.equal(status, 1);
   });
 }
 
 test("what a suite leaves running is ended", () => {
-  const { output } = run({ careless: `setsid sleep 600 & echo "left $!"; ${PASSING}; exit 1` });
+  const { output } = runSuites({ careless: `setsid sleep 600 & echo "left $!"; ${PASSING}; exit 1` });
   const pid = Number(/left (\d+)/.exec(output)?.[1]);
   const deadline = Date.now() + 5000;
   while (!hasEnded(pid)) assert.ok(Date.now() < deadline, `process ${pid} still runs`);
+});
+
+test("the summaries of all runs of node:test are summed up, and a failed one fails the run", () => {
+  const { status, output } = inTemporaryFolder((folder) => {
+    const script = "node --test a.test.js; node --test b.test.js";
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module", scripts: { test: script } }));
+    const start = 'import { test } from "node:test"; test("passes", () => {});';
+    writeFileSync(join(folder, "a.test.js"), `${start} test("fails", () => { throw new Error("why"); });`);
+    writeFileSync(join(folder, "b.test.js"), `${start} test("is skipped", { skip: "why" }, () => {});`);
+    return run(folder, "test");
+  });
+  assert.match(output, /\n2 passed, 1 failed, 1 skipped\n$/);
+  assert.equal(status, 1);
 });
 
 /** A process that has ended may wait as a zombie (Z) for its parent. */
@@ -60,18 +73,40 @@ function hasEnded(pid: number): boolean {
   }
 }
 
-/** Runs `.ci/run clients` on these suites: the command lines of each, by its name. */
-function run(suites: Readonly<Record<string, string>>): { status: number | null; output: string } {
-  const folder = mkdtempSync(join(tmpdir(), "chronik-ci-"));
-  try {
-    cpSync(join(ROOT, ".ci"), join(folder, ".ci"), { recursive: true });
+interface Result {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+/** Runs the suites: the command lines of each, by its name. */
+function runSuites(suites: Readonly<Record<string, string>>): Result {
+  return inTemporaryFolder((folder) => {
     for (const [name, script] of Object.entries(suites)) {
       const suite = join(folder, "test", "clients", name);
       mkdirSync(suite, { recursive: true });
       writeFileSync(join(suite, "run"), `#!/usr/bin/env bash\n${script}\n`, { mode: 0o755 });
     }
-    const { status, stdout } = spawnSync("exec .ci/run clients 2>&1", { cwd: folder, shell: true, encoding: "utf8" });
-    return { status, output: stdout };
+    return run(folder, "clients");
+  });
+}
+
+function run(folder: string, step: string): Result {
+  cpSync(join(ROOT, ".ci"), join(folder, ".ci"), { recursive: true });
+  // A test runner within a test runner is silent unless this is hidden from it.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { status, stdout } = spawnSync(`exec .ci/run ${step} 2>&1`, {
+    cwd: folder,
+    env,
+    shell: true,
+    encoding: "utf8",
+  });
+  return { status, output: stdout };
+}
+
+function inTemporaryFolder(act: (folder: string) => Result): Result {
+  const folder = mkdtempSync(join(tmpdir(), "chronik-ci-"));
+  try {
+    return act(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
