@@ -25,16 +25,20 @@ const CONFIG_FILE_MAX_BYTES = 1024 * 1024;
 const EXIT_FAILED = 1;
 const EXIT_MISUSED = 2;
 
-/** Runs the command that `args` (without the program's own name) ask for. Sets the exit code. */
+/** Runs the command that `args` (without the program's own name) ask for. Sets the exit code, or ends with it. */
 export async function main(args: readonly string[]): Promise<void> {
   try {
     const chronik = program();
     if (args.length === 0) chronik.outputHelp();
     else await chronik.parseAsync(args, { from: "user" });
   } catch (error) {
-    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_MISUSED;
-    else if (error instanceof IoError) fail([error.message]);
-    else throw error;
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : EXIT_MISUSED;
+      return;
+    }
+    const message = await messageForOperator(error);
+    if (message === null) throw error;
+    fail([message]);
   }
 }
 
@@ -78,10 +82,7 @@ async function start({ config: path, set = [], ...flags }: StartOptions): Promis
   const { loadSettings } = await import("../config/load.ts");
   const file = path === undefined ? {} : { file: { name: path, text: await readText(path) } };
   const loaded = loadSettings({ ...file, set, flags });
-  if ("errors" in loaded) {
-    fail(loaded.errors);
-    return;
-  }
+  if ("errors" in loaded) return fail(loaded.errors);
   const { runBroker } = await import("../main.ts");
   await runBroker(loaded.settings);
 }
@@ -105,9 +106,21 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function fail(messages: readonly string[]): void {
+/** The message of an error about this machine or its data, which says what to do. Any other error is a bug: null. */
+async function messageForOperator(error: unknown): Promise<string | null> {
+  if (error instanceof IoError) return error.message;
+  const { CorruptionError } = await import("../log/corruption.ts");
+  const { StateLostError } = await import("../state/open.ts");
+  const { UnknownStateError } = await import("../state/state-record.ts");
+  const isKnown =
+    error instanceof CorruptionError || error instanceof StateLostError || error instanceof UnknownStateError;
+  return isKnown ? error.message : null;
+}
+
+/** Ends the process: a start that failed half-way may have left open what would keep it alive. */
+function fail(messages: readonly string[]): never {
   for (const message of messages) process.stderr.write(`chronik: ${message}\n`);
-  process.exitCode = EXIT_FAILED;
+  process.exit(EXIT_FAILED);
 }
 
 function version(): string {

@@ -8,11 +8,14 @@ import { fileURLToPath } from "node:url";
 
 const CHRONIK = fileURLToPath(new URL("../../src/cli/chronik.ts", import.meta.url));
 
+/** A command that does not end by then has failed. */
+const DEADLINE_MS = 30_000;
+
 const folder = mkdtempSync(join(tmpdir(), "chronik-command-line-"));
 after(() => rmSync(folder, { recursive: true }));
 
 function chronik(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [CHRONIK, ...args], { encoding: "utf8", cwd: folder });
+  return spawnSync(process.execPath, [CHRONIK, ...args], { encoding: "utf8", cwd: folder, timeout: DEADLINE_MS });
 }
 
 function file(name: string, text: string): string {
@@ -76,4 +79,14 @@ test("a settings file that cannot be read says why", () => {
   const large = chronik("start", "--config", file("large.properties", "#".repeat(1024 * 1024)));
   assert.equal(large.status, 1);
   assert.equal(large.stderr, "chronik: large.properties has 1 MiB or more: give a file of settings\n");
+});
+
+test("a start that fails half-way ends, and says why", () => {
+  const notFolder = join(folder, file("plain-file", ""));
+  const { status, stderr } = chronik("start", "--data-dir", notFolder, "--port", "0", "--set", "http.port=-1");
+  assert.equal(status, 1);
+  assert.match(stderr, /^chronik: cannot use data folder .*plain-file: .*\n$/);
+  const taken = chronik("start", "--host", "203.0.113.1", "--set", "http.port=-1");
+  assert.equal(taken.status, 1);
+  assert.match(taken.stderr, /^chronik: cannot listen on 203\.0\.113\.1:9092: .*\n$/);
 });
