@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Setting } from "./setting.ts";
+import { BROKER_FOR_TOPIC } from "./synonyms.ts";
 import { BROKER } from "./table/broker.ts";
 import { GROUPS } from "./table/groups.ts";
 import { LOG } from "./table/log.ts";
@@ -37,6 +38,15 @@ test("every setting is explained in one sentence or two", () => {
   for (const [key, { documentation, valid }] of ALL) {
     assert.match(documentation, /^[A-Z`][^|\n]*[.]$/, key);
     assert.notEqual(valid, "", key);
+  }
+});
+
+test("a topic's setting has an effect exactly where the broker's that stand behind it have", () => {
+  for (const [topicKey, brokerKeys] of Object.entries(BROKER_FOR_TOPIC)) {
+    for (const brokerKey of brokerKeys) {
+      const [topic, broker] = [TOPIC_SETTINGS.get(topicKey)!, BROKER_SETTINGS.get(brokerKey)!];
+      assert.equal(broker.noMeaning, topic.noMeaning, `${brokerKey} and ${topicKey}`);
+    }
   }
 });
 

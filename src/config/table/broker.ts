@@ -15,10 +15,6 @@ export const BROKER = {
   ),
   "delete.topic.enable": boolean(true, "Whether topics can be deleted.", { importance: "high" }),
   "num.partitions": int(1, "Partitions of a topic made without a number of them.", { min: 1 }),
-  "default.replication.factor": int(
-    1,
-    "Replicas of a topic made without a number of them. One broker holds one: more is refused.",
-  ),
   ...withoutMeaning("there are no classes to plug in", {
     "alter.config.policy.class.name": className(null, "Class that may refuse a change of settings.", {
       importance: "low",

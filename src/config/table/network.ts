@@ -45,11 +45,13 @@ export const NETWORK = {
   "max.incremental.fetch.session.cache.slots": int(1000, "Incremental fetch sessions (KIP-227) remembered at once.", {
     min: 0,
   }),
-  "max.request.partition.size.limit": int(
-    2000,
-    "Partitions described at most in one answer to DescribeTopicPartitions.",
-    { min: 1 },
-  ),
+  ...withoutMeaning("DescribeTopicPartitions is not part of this version yet", {
+    "max.request.partition.size.limit": int(
+      2000,
+      "Partitions described at most in one answer to DescribeTopicPartitions.",
+      { min: 1 },
+    ),
+  }),
   ...withoutMeaning("sockets are sized by the operating system", {
     "socket.listen.backlog.size": int(50, "Connections waiting to be accepted.", { min: 1 }),
     "socket.receive.buffer.bytes": int(102400, "Receive buffer of a socket (SO_RCVBUF).", { importance: "high" }),

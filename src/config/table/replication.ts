@@ -6,9 +6,15 @@ export const REPLICATION = {
     "auto.leader.rebalance.enable": boolean(true, "Whether leadership goes back to preferred replicas by itself.", {
       importance: "high",
     }),
+    "default.replication.factor": int(1, "Replicas of a topic made without a number of them."),
     "leader.imbalance.check.interval.seconds": long(300, "How often the balance of leaders is checked.", {
       min: 1,
       importance: "high",
+    }),
+    "min.insync.replicas": int(1, "The default of topic `min.insync.replicas`.", {
+      min: 1,
+      importance: "high",
+      scope: "cluster-wide",
     }),
     "num.replica.fetchers": int(1, "Threads that copy from each other broker.", {
       min: 1,

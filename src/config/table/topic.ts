@@ -9,26 +9,23 @@ export const TOPIC = {
       members: ["compact", "delete"],
     },
   ),
-  "compression.type": string("producer", "The codec batches are stored with; producer keeps them as they were sent.", {
-    oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
-  }),
-  "compression.gzip.level": int(-1, "The level for `compression.type=gzip`.", { min: 1, max: 9, or: -1 }),
-  "compression.lz4.level": int(9, "The level for `compression.type=lz4`.", { min: 1, max: 17 }),
-  "compression.zstd.level": int(3, "The level for `compression.type=zstd`.", { min: -131072, max: 22 }),
   "max.message.bytes": int(1048588, "The largest record batch accepted.", { min: 0 }),
   "message.timestamp.after.max.ms": long(3600000, "How far in the future a record's own timestamp may be.", { min: 0 }),
   "message.timestamp.before.max.ms": long(MAX_LONG, "How far in the past a record's own timestamp may be.", { min: 0 }),
   "message.timestamp.type": string("CreateTime", "Whether records keep their own timestamp or get the broker's.", {
     oneOf: ["CreateTime", "LogAppendTime"],
   }),
-  "min.insync.replicas": int(
-    1,
-    "Replicas that must have a record of acks=all. There is one: with more, such records are refused.",
-    { min: 1 },
-  ),
   "retention.bytes": long(-1, "Bytes of a partition that are kept with `cleanup.policy=delete`; -1 is no limit."),
   "retention.ms": long(604800000, "How long records are kept with `cleanup.policy=delete`; -1 is no limit.", {
     min: -1,
+  }),
+  ...withoutMeaning("batches are kept as they were sent: compressing them again is not part of this version yet", {
+    "compression.type": string("producer", "The codec of stored batches; producer is that of the producer.", {
+      oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
+    }),
+    "compression.gzip.level": int(-1, "The level for `compression.type=gzip`.", { min: 1, max: 9, or: -1 }),
+    "compression.lz4.level": int(9, "The level for `compression.type=lz4`.", { min: 1, max: 17 }),
+    "compression.zstd.level": int(3, "The level for `compression.type=zstd`.", { min: -131072, max: 22 }),
   }),
   ...withoutMeaning("compaction is not part of this version yet", {
     "delete.retention.ms": long(86400000, "How long a tombstone is kept after compaction.", { min: 0 }),
@@ -55,6 +52,7 @@ export const TOPIC = {
   ...withoutMeaning("every partition has one replica, which is its leader", {
     "follower.replication.throttled.replicas": throttledReplicas("Followers whose copying is throttled."),
     "leader.replication.throttled.replicas": throttledReplicas("Leaders whose being copied is throttled."),
+    "min.insync.replicas": int(1, "Replicas that must have a record of acks=all.", { min: 1 }),
     "unclean.leader.election.enable": boolean(false, "Whether a replica that is not in sync may become leader."),
   }),
   ...withoutMeaning("tiered storage is not part of this version yet", {
