@@ -9,7 +9,7 @@ export const STORAGE = {
     "When an acknowledgement may leave: always waits until its records are synced to disk, interval does not wait.",
     { oneOf: ["always", "interval"], importance: "high" },
   ),
-  "wal.sync.interval.ms": long(100, "With `wal.sync=interval`, how often the log is synced: what a crash can lose.", {
+  "wal.sync.interval.ms": int(100, "With `wal.sync=interval`, how often the log is synced: what a crash can lose.", {
     min: 1,
     importance: "high",
   }),
@@ -17,7 +17,7 @@ export const STORAGE = {
     min: MIB,
     importance: "high",
   }),
-  "wal.indexing.interval.ms": long(
+  "wal.indexing.interval.ms": int(
     30000,
     "A file of the write-ahead log is sealed when it has this age; -1 seals by size only.",
     { min: 1, or: -1 },
