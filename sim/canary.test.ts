@@ -53,7 +53,7 @@ async function faultOf(seed: number, canary: Partial<Canary>): Promise<string | 
         const found = [...log.entries];
         // Phantoms are allowed, holes never: what was not acknowledged may be there, whole and in order.
         const wrong = found.some((value, index) => value !== appended[index]);
-        if (wrong) return `found ${found}, appended ${appended}`;
+        if (wrong) return `found ${found.join(" ")}, appended ${appended.join(" ")}`;
         if (found.length < acknowledged) return `found ${found.length} of ${acknowledged} acknowledged`;
         appended.length = found.length;
         acknowledged = found.length;

@@ -79,6 +79,7 @@ export class Scheduler {
   readonly #heap: SimEvent[] = [];
   #nowMs = 0;
   #sequence = 0;
+  #running = false;
 
   constructor(options: { random: SimRandom; trace: Trace }) {
     this.#random = options.random;
@@ -119,13 +120,19 @@ export class Scheduler {
    * @throws what an event threw.
    */
   async runUntil(condition: () => boolean): Promise<boolean> {
-    for (;;) {
-      await promisesSettled();
-      if (condition()) return true;
-      const event = this.#next();
-      if (event === undefined) return false;
-      this.#nowMs = Math.max(this.#nowMs, event.atMs);
-      event.run();
+    assert(!this.#running, "a simulation was run from within its own run");
+    this.#running = true;
+    try {
+      for (;;) {
+        await promisesSettled();
+        if (condition()) return true;
+        const event = this.#next();
+        if (event === undefined) return false;
+        this.#nowMs = Math.max(this.#nowMs, event.atMs);
+        event.run();
+      }
+    } finally {
+      this.#running = false;
     }
   }
 

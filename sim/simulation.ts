@@ -109,26 +109,22 @@ export class Simulation {
   async run<T>(scenario: (process: SimProcess) => Promise<T>): Promise<T | typeof CRASHED> {
     const process = this.#process;
     const settled = watch(scenario(process));
-    const ended = await this.#runUntil(() => settled.result !== undefined || !process.alive);
-    if (settled.result !== undefined && "error" in settled.result) throw settled.result.error;
-    if (!process.alive) return CRASHED;
-    if (!ended || settled.result === undefined)
-      throw this.#failure("nothing is left to happen, and the end has not come");
-    return settled.result.value;
+    await this.#runUntil(() => settled.result !== undefined || !process.alive);
+    // What a dead process returned does not count any more; what it threw does.
+    const threw = settled.result !== undefined && "error" in settled.result;
+    return process.alive || threw ? this.#outcome(settled) : CRASHED;
   }
 
   /** Runs until `promise` settles, over the death of any process: for clients that see a crash from outside. */
   async settle<T>(promise: Promise<T>): Promise<T> {
     const settled = watch(promise);
     await this.#runUntil(() => settled.result !== undefined);
-    if (settled.result === undefined) throw this.#failure("nothing is left to happen, and the end has not come");
-    if ("error" in settled.result) throw settled.result.error;
-    return settled.result.value;
+    return this.#outcome(settled);
   }
 
   /** Runs until `condition` holds. @throws an Error when nothing is left to happen before it does. */
   async runUntil(condition: () => boolean): Promise<void> {
-    if (!(await this.#runUntil(condition))) throw this.#failure("nothing is left to happen, and the end has not come");
+    if (!(await this.#runUntil(condition))) throw this.#stuck();
   }
 
   /** Runs until nothing is left to happen. */
@@ -218,6 +214,16 @@ export class Simulation {
 
   #crashIfDue(operation: number): void {
     if (this.#crash?.operation === operation) this.crash(this.#crash.kind);
+  }
+
+  #outcome<T>({ result }: Settled<T>): T {
+    if (result === undefined) throw this.#stuck();
+    if ("error" in result) throw result.error;
+    return result.value;
+  }
+
+  #stuck(): Error {
+    return this.#failure("nothing is left to happen, and the end has not come");
   }
 
   #failure(message: string): Error {

@@ -67,21 +67,16 @@ export class ToyLog {
     this.#entries.push(value);
     const entry = encode(this.#entries.length, value);
     const written = this.#write(entry, position);
-    switch (this.#mistake) {
-      case "acknowledges before it syncs":
-        await written;
-        void this.#file.sync();
-        return;
-      case "syncs while the write is in flight":
-        await Promise.all([written, this.#file.sync()]);
-        return;
-      case "changes a buffer in flight":
-        entry.fill(0);
-        break;
-      case undefined:
-      default:
-        break;
+    if (this.#mistake === "acknowledges before it syncs") {
+      await written;
+      void this.#file.sync();
+      return;
     }
+    if (this.#mistake === "syncs while the write is in flight") {
+      await Promise.all([written, this.#file.sync()]);
+      return;
+    }
+    if (this.#mistake === "changes a buffer in flight") entry.fill(0);
     await written;
     await this.#sync();
   }
