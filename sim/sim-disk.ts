@@ -1,7 +1,7 @@
 /**
  * The `Disk` port over a simulated file system: delays, errors, and the moment of a crash.
  *
- * The faults, each of which a canary in `canary.test.ts` shows to be caught:
+ * The faults; `sim-disk.test.ts` shows that each occurs, `canary.test.ts` that what falls for it is caught:
  * - **Order.** Every operation takes a drawn time, and takes effect at its end. Operations in flight overtake each
  *   other. `sync` covers the writes that had completed when it was called; those in flight may be covered or not.
  * - **Power loss.** What was not covered is lost, torn or whole, in any combination; see `sim-file-system.ts`.
@@ -9,8 +9,8 @@
  *   Operations in flight are done, or not, or half (writes).
  * - **A failed write** has written a part of its bytes. On a full disk (`capacityBytes`) that is the part that fits.
  * - **A failed sync** leaves each write it was to cover on the medium, torn or missing. Reads go on to see all of them
- *   until the crash, and a later sync succeeds without them.
- * - **A failed read, or name operation**, has done nothing.
+ *   until a power loss, the next process too, and a later sync succeeds without them.
+ * - **A failed read, or name operation**, has done nothing; a failed `syncFolder` covers nothing, and can be repeated.
  * - **A flipped bit** in what one read gives; `flipBit` and `zero` damage a file for good.
  * - A caller that changes bytes while they are written is found out: the run ends with an `InvariantError`.
  */

@@ -4,7 +4,9 @@
  * Durability, as POSIX gives it: `write` alone promises nothing; `sync` makes what was written before its call durable
  * (bytes and size). A created, renamed or removed name is durable after `syncFolder` of the folder that holds it.
  * All operations may overlap. After `write` or `sync` has failed nothing is known about the file's bytes: callers end
- * the process. (A second `sync` may succeed although the first one's bytes are lost.)
+ * the process. Nor is trying again of any use: after a failed `sync` the system may take the bytes for written, so
+ * that the next `sync` succeeds without them. They can still be read then, by the next process too, and are gone after
+ * a power loss; only writing them once more, and a `sync`, make what was found durable.
  *
  * Every rejection is an `IoError`; of `write`, `sync`, `truncate` and `syncFolder` always of kind `fatal`.
  */
