@@ -1,0 +1,19 @@
+# Sourced by the suites. A download may fail for a moment and is tried again; a test never is.
+
+here=$(cd "$(dirname "$0")" && pwd)
+repository=$(cd "$here/../../.." && pwd)
+cache=$repository/.cache/clients/$(basename "$here")
+node=$repository/node_modules/.bin/node
+mkdir -p "$cache"
+
+# retry COMMAND [ARG…]: up to three times, with its output only when all of them fail.
+retry() {
+  local attempt
+  for attempt in 1 2 3; do
+    "$@" > "$cache/install.log" 2>&1 && return 0
+    sleep "$attempt"
+  done
+  echo "cannot install: $*" >&2
+  cat "$cache/install.log" >&2
+  return 1
+}

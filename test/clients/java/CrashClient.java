@@ -1,0 +1,196 @@
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/** The Java side of ../crash-suite.ts: commands on stdin, answers on stdout (../README.md). */
+public final class CrashClient {
+  private static final int MAX_PROBLEMS = 10;
+  private static final Header[] NO_HEADERS = {};
+  private static final byte[] EMPTY = {};
+  private static final byte[] POOL = pool();
+
+  private final String address;
+  private final BufferedReader commands = new BufferedReader(new InputStreamReader(System.in));
+  private final Map<String, Integer> partitions = new HashMap<>();
+  private final Map<String, Sent> sent = new HashMap<>();
+
+  /** What was produced to one topic. An offset stays -2 until its record is acknowledged; -1 came without one. */
+  private record Sent(long baseTimestamp, long[] offsets) {}
+
+  private CrashClient(String address) {
+    this.address = address;
+  }
+
+  public static void main(String[] args) throws Exception {
+    new CrashClient(args[0]).serve();
+  }
+
+  private void serve() throws Exception {
+    for (String line = commands.readLine(); line != null; line = commands.readLine()) {
+      String[] words = line.split(" ");
+      switch (words[0]) {
+        case "create" -> create(words[1], Integer.parseInt(words[2]));
+        case "produce" -> {
+          int[] checkpoints = Arrays.stream(words).skip(5).mapToInt(Integer::parseInt).toArray();
+          produce(words[1], Integer.parseInt(words[2]), Long.parseLong(words[3]), words[4], checkpoints);
+        }
+        case "read" -> read(words[1], sent.get(words[2]));
+        default -> throw new IllegalArgumentException(line);
+      }
+    }
+  }
+
+  private void create(String topic, int count) throws Exception {
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", address))) {
+      admin.createTopics(List.of(new NewTopic(topic, count, (short) 1))).all().get();
+    }
+    partitions.put(topic, count);
+    System.out.println("created");
+  }
+
+  private void produce(String topic, int count, long baseTimestamp, String codec, int[] checkpoints) throws Exception {
+    long[] offsets = new long[count];
+    Arrays.fill(offsets, -2);
+    sent.put(topic, new Sent(baseTimestamp, offsets));
+    AtomicInteger acknowledged = new AtomicInteger();
+    Map<String, Object> config = Map.of(
+        "bootstrap.servers", address,
+        "acks", "all",
+        "enable.idempotence", true,
+        "compression.type", codec,
+        "delivery.timeout.ms", 300_000,
+        "max.block.ms", 300_000);
+    try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
+      for (int i = 0; i < count; i++) {
+        int index = i;
+        if (Arrays.stream(checkpoints).anyMatch(checkpoint -> checkpoint == index)) {
+          System.out.println("checkpoint " + i);
+          commands.readLine(); // go
+        }
+        int partition = i % partitions.get(topic);
+        var record = new ProducerRecord<>(
+            topic, partition, baseTimestamp + (i ^ 5), key(i), value(i), Arrays.asList(headers(i)));
+        producer.send(record, (metadata, failure) -> {
+          if (failure != null) {
+            System.err.println("record " + index + ": " + failure);
+            return;
+          }
+          offsets[index] = metadata.offset();
+          acknowledged.incrementAndGet();
+        });
+      }
+      producer.flush();
+    }
+    System.out.println("produced " + acknowledged.get());
+  }
+
+  private void read(String topic, Sent expected) {
+    int count = expected.offsets.length;
+    boolean[] seen = new boolean[count];
+    int problems = 0;
+    int records = 0;
+    Map<String, Object> config = Map.of(
+        "bootstrap.servers", address, "check.crcs", true, "enable.auto.commit", false, "auto.offset.reset", "none");
+    try (var consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+      List<TopicPartition> assignment =
+          IntStream.range(0, partitions.get(topic)).mapToObj(partition -> new TopicPartition(topic, partition)).toList();
+      consumer.assign(assignment);
+      assignment.forEach(partition -> consumer.seek(partition, 0));
+      Map<TopicPartition, Long> ends = consumer.endOffsets(assignment);
+      int[] previous = new int[assignment.size()];
+      Arrays.fill(previous, -1);
+      while (assignment.stream().anyMatch(partition -> consumer.position(partition) < ends.get(partition))) {
+        for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofSeconds(1))) {
+          records++;
+          int index = (int) (record.timestamp() - expected.baseTimestamp) ^ 5;
+          String problem = problem(record, index, expected, seen, previous);
+          if (problem != null && ++problems <= MAX_PROBLEMS) {
+            System.out.printf("problem %s-%d: %s%n", record.topic(), record.partition(), problem);
+          }
+        }
+      }
+    }
+    for (int i = 0; i < count; i++) {
+      if (expected.offsets[i] != -2 && !seen[i] && ++problems <= MAX_PROBLEMS) {
+        System.out.printf("problem record %d, acknowledged at offset %d, is lost%n", i, expected.offsets[i]);
+      }
+    }
+    if (problems > MAX_PROBLEMS) System.out.printf("problem … and %d more%n", problems - MAX_PROBLEMS);
+    long withoutOffset = Arrays.stream(expected.offsets).filter(offset -> offset == -1).count();
+    System.out.println("read " + records + " " + withoutOffset);
+  }
+
+  /** What is wrong with a record that was read, or null. */
+  private String problem(
+      ConsumerRecord<byte[], byte[]> record, int index, Sent expected, boolean[] seen, int[] previous) {
+    long offset = record.offset();
+    if (index < 0 || index >= seen.length) return "offset " + offset + " has the unknown timestamp " + record.timestamp();
+    if (seen[index]) return "record " + index + " is there again at offset " + offset;
+    seen[index] = true;
+    if (record.partition() != index % previous.length) return "record " + index + " is in the wrong partition";
+    if (index < previous[record.partition()]) return "record " + index + " comes after " + previous[record.partition()];
+    previous[record.partition()] = index;
+    if (expected.offsets[index] >= 0 && expected.offsets[index] != offset) {
+      return "record " + index + " is at offset " + offset + ", acknowledged at " + expected.offsets[index];
+    }
+    if (!Arrays.equals(record.key(), key(index))) return "record " + index + " has another key";
+    if (!Arrays.equals(record.value(), value(index))) return "record " + index + " has another value";
+    if (!Arrays.equals(record.headers().toArray(), headers(index))) return "record " + index + " has other headers";
+    return null;
+  }
+
+  private static byte[] key(int i) {
+    return switch (i % 5) {
+      case 0 -> null;
+      case 1 -> EMPTY;
+      default -> ("clé-" + i).getBytes(StandardCharsets.UTF_8);
+    };
+  }
+
+  private static byte[] value(int i) {
+    return switch (i % 7) {
+      case 0 -> null;
+      case 1 -> EMPTY;
+      default -> slice(i, i % 1000 == 999 ? 6000 : 20 + i % 180);
+    };
+  }
+
+  private static Header[] headers(int i) {
+    return switch (i % 4) {
+      case 0 -> NO_HEADERS;
+      case 1 -> new Header[] {new RecordHeader("index", Integer.toString(i).getBytes(StandardCharsets.UTF_8))};
+      case 2 -> new Header[] {
+        new RecordHeader("a", new byte[] {'1'}), new RecordHeader("a", (byte[]) null), new RecordHeader("", EMPTY)
+      };
+      default -> new Header[] {new RecordHeader("trace", slice(i, 16))};
+    };
+  }
+
+  private static byte[] slice(int i, int length) {
+    return Arrays.copyOfRange(POOL, i % 4096, i % 4096 + length);
+  }
+
+  private static byte[] pool() {
+    byte[] bytes = new byte[16384];
+    for (int i = 0; i < bytes.length; i++) bytes[i] = (byte) (i * 167 + (i >> 8) * 31);
+    return bytes;
+  }
+}
