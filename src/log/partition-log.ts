@@ -126,9 +126,12 @@ export class PartitionLog {
     for (const waiter of this.waiters) waiter.wake(this);
   }
 
-  /** The mutator for DeleteRecords and retention: nothing before `offset` is kept. */
+  /**
+   * The mutator for DeleteRecords and retention: nothing before `offset` is kept. Beyond the end offset it can lie only in
+   * recovery, when damage has swallowed the batches between: those offsets were given out.
+   */
   moveLogStart(offset: number): void {
-    assert(offset <= this.#end, "the log start may not pass the end offset");
+    this.#end = Math.max(this.#end, offset);
     this.#logStart = Math.max(this.#logStart, offset);
     while (this.#ranges.length > 0 && this.#ranges[0]!.endOffset <= offset) this.#dropOldestRange();
     while (this.#epochs.length > 1 && this.#epochs[1]!.startOffset <= offset) this.#epochs.shift();
@@ -175,11 +178,11 @@ export class PartitionLog {
 
   /**
    * End offset of the largest epoch not above `epoch` (KIP-101, KIP-279): what OffsetForLeaderEpoch answers.
-   * `currentEpoch` is the partition's leader epoch now. Undefined when the epoch is older than anything known.
+   * `currentEpoch` is the partition's leader epoch now. Undefined when the epoch is older than anything known, or none.
    */
   endOffsetForEpoch(epoch: number, currentEpoch: number): { epoch: number; endOffset: number } | undefined {
     if (epoch === currentEpoch) return { epoch, endOffset: this.#end };
-    if (epoch > currentEpoch) return undefined;
+    if (epoch < 0 || epoch > currentEpoch) return undefined;
     const next = this.#epochs.findIndex((start) => start.epoch > epoch);
     const floor = next === -1 ? this.#epochs.at(-1) : this.#epochs[next - 1];
     const endOffset = next === -1 ? this.#end : this.#epochs[next]!.startOffset;
