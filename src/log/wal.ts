@@ -217,6 +217,7 @@ export class Wal {
     this.#unsealed.push(this.#file);
     this.#file = new WalFile(this.#position, this.#options.incarnation);
     this.#syncWanted = this.#position;
+    this.#sealDurableFiles(); // no sync follows when there was nothing left to write
     this.#pump();
   }
 
