@@ -2,9 +2,7 @@
  * What may stay on the disk. Every file has to be one that the broker knows and needs; what a crash has left behind, or
  * retention has let go of, must be gone once housekeeping has had its turn.
  */
-import { CRASHED } from "../../sim/simulation.ts";
-import { APIS } from "../../src/protocol/apis.ts";
-import { encodeBatch } from "../../src/protocol/record.ts";
+import { Died, ScriptedClient } from "./scripted-client.ts";
 import type { World } from "./world.ts";
 
 /** A file on the disk that nobody needs. */
@@ -45,20 +43,15 @@ export async function checkLeftovers(world: World): Promise<boolean> {
 
 /** The log moves on only when something is written. */
 async function produceSomething(world: World): Promise<boolean> {
-  const { model, simulation } = world;
-  const place = model.livingTopics()[0]?.partitions[0];
+  const place = world.model.livingTopics()[0]?.partitions[0];
   if (place === undefined) return true;
-  const bytes = encodeBatch([{ value: `${simulation.nowMs}` }]);
-  const request = { batches: [] };
-  const sent = { bytes, records: 1, place, producer: -1, idempotent: false, request, sentMs: simulation.nowMs };
-  const batch = model.sent(sent);
-  const client = world.connect();
-  const topicData = [{ topicId: place.topic.id, partitionData: [{ index: place.index, records: [bytes] }] }];
-  const answer = await simulation.run(() => client.request(APIS.produce, 13, { acks: -1, timeoutMs: 1000, topicData }));
-  if (answer === CRASHED) return false;
-  client.close();
-  model.acknowledged(batch, answer.responses[0]!.partitionResponses[0]!.baseOffset, simulation.nowMs);
-  return true;
+  try {
+    await new ScriptedClient(world).produce(place, `${world.simulation.nowMs}`);
+    return true;
+  } catch (error) {
+    if (error instanceof Died) return false;
+    throw error;
+  }
 }
 
 function snapshotsAtStart(world: World): ReadonlySet<string> {

@@ -66,8 +66,8 @@ export class World {
   #process: SimProcess;
   /** Lives since the last one that listened. */
   #deadStarts = 0;
-  /** Instants of the power losses. */
-  #lastPowerLossMs = -Infinity;
+  /** The first power loss since everything was checked. */
+  #powerLossMs = Number.POSITIVE_INFINITY;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -137,9 +137,10 @@ export class World {
     this.model.clusterIs(everything.clusterId);
     if (this.settings.config["wal.sync"] === "interval") {
       const { "wal.sync.interval.ms": intervalMs } = this.settings.config;
-      this.model.forgiveLoss(everything.topics, this.#lastPowerLossMs - intervalMs - SYNC_SLACK_MS);
+      this.model.forgiveLoss(everything.topics, this.#powerLossMs - intervalMs - SYNC_SLACK_MS);
     }
     this.model.check(everything.topics);
+    this.#powerLossMs = Number.POSITIVE_INFINITY;
     return true;
   }
 
@@ -174,7 +175,7 @@ export class World {
   /** To be called when the process died of a planned crash. */
   died(kind: CrashKind): void {
     this.gate.close();
-    if (kind === "power") this.#lastPowerLossMs = this.simulation.nowMs;
+    if (kind === "power") this.#powerLossMs = Math.min(this.#powerLossMs, this.simulation.nowMs);
   }
 
   /** An orderly stop, and the end of the process. False when it died before. */
