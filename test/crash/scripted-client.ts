@@ -16,6 +16,11 @@ export class Died extends Error {
   override readonly name = "Died";
 }
 
+/** For `catch`, where the process may die meanwhile. */
+export function toleratesDeath(error: unknown): void {
+  if (!(error instanceof Died)) throw error;
+}
+
 export class ScriptedClient {
   readonly #world: World;
   #client: KafkaClient | undefined;
