@@ -72,7 +72,7 @@ describe("files of the log", () => {
   });
 
   it("leaves no index of a file that is gone", async () => {
-    for (let seed = 1; seed <= 20; seed++) {
+    for (let seed = 1; seed <= 60; seed++) {
       const world: World = new World({
         seed,
         wrapDisk: (disk) =>
