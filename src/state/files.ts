@@ -7,6 +7,7 @@
  * it is found in the listing at the next start and removed then.
  */
 import type { Position } from "../base/brands.ts";
+import type { BatchReader } from "../log/batch-reader.ts";
 import { writeFileIndex } from "../log/file-index.ts";
 import { listSnapshots, removeOldSnapshots, writeSnapshot } from "../log/snapshot.ts";
 import type { Wal } from "../log/wal.ts";
@@ -20,6 +21,7 @@ export interface FilesOptions {
   readonly disk: Disk;
   readonly state: State;
   readonly wal: Wal;
+  readonly reader: BatchReader;
   /** Closed files, oldest first, their indexes durable. */
   readonly files: readonly WalFile[];
   /** Position of the newest snapshot, and of the one before it. */
@@ -114,6 +116,7 @@ export class Files {
   async #removeUnused(): Promise<void> {
     const unused = this.#closed.filter((file) => file.indexed && isUnused(file) && this.#isBelowSnapshots(file));
     for (const file of unused) {
+      this.#options.reader.forget(file);
       await removeIfThere(this.#options.disk, file.indexName);
       await this.#options.disk.remove(file.name);
       this.#closed.splice(this.#closed.indexOf(file), 1);
