@@ -49,7 +49,7 @@ export class Files {
   /** Takes over a file that is durable to its end. */
   sealed(file: WalFile): void {
     this.#closed.push(file);
-    this.#enqueue(async () => {
+    void this.#enqueue(async () => {
       await writeFileIndex(this.#options.disk, file);
       const since = file.end - (this.#snapshots[0] ?? 0);
       if (since >= this.#options.state.broker["snapshot.interval.bytes"]) await this.#snapshot();
