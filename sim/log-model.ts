@@ -407,9 +407,7 @@ export class LogModel {
     for (const topic of this.topics.values()) {
       for (const place of topic.partitions) {
         for (const { request } of place.sent.values()) {
-          const judged = request.batches.filter(
-            (batch) => batch.place.topic.fate === "there" && batch.place.logStart === 0 && batch.fate !== "refused",
-          );
+          const judged = request.batches.filter(isJudged);
           const there = judged.filter(({ offset }) => offset !== undefined);
           if (there.length === 0 || there.length === judged.length) continue;
           const missing = judged.find(({ offset }) => offset === undefined)!;
@@ -465,6 +463,11 @@ export class LogModel {
     batch.offset = offset;
     batch.epoch = epoch;
   }
+}
+
+/** Whether a batch must be there if, and only if, the others of its request are: nobody may have refused it or let it go. */
+function isJudged({ place, fate }: SentBatch): boolean {
+  return place.topic.fate === "there" && place.logStart === 0 && place.losses.length === 0 && fate !== "refused";
 }
 
 function addPartitions(topic: TopicModel, total: number): void {
