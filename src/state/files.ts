@@ -65,9 +65,11 @@ export class Files {
   /** Removes what retention has left without use, taking the snapshots that this waits for. */
   collect(): Promise<void> {
     return this.#enqueue(async () => {
+      if (this.#lastWaiting() !== undefined) await this.#snapshot();
+      // A later second snapshot may never come, when nothing more is written: one of an earlier position does as well.
       const [newest = 0] = this.#snapshots;
-      const waits = this.#closed.some((file) => file.indexed && isUnused(file) && !this.#isBelowSnapshots(file));
-      if (waits && newest < this.#nextSnapshotPosition()) await this.#snapshot();
+      const waiting = this.#lastWaiting(newest);
+      if (waiting !== undefined) await this.#snapshot(waiting.end);
       await this.#removeUnused();
     });
   }
@@ -88,10 +90,15 @@ export class Files {
     return indexed?.end ?? this.#options.wal.file.base;
   }
 
-  async #snapshot(): Promise<void> {
+  /** The newest file, of those that end before `before`, that only has to come below two snapshots before it can go. */
+  #lastWaiting(before = Number.POSITIVE_INFINITY): WalFile | undefined {
+    const waits = (file: WalFile): boolean => file.indexed && isUnused(file) && !this.#isBelowSnapshots(file);
+    return this.#closed.findLast((file) => file.end < before && waits(file));
+  }
+
+  async #snapshot(position = this.#nextSnapshotPosition()): Promise<void> {
     const { disk, state, wal } = this.#options;
-    const position = this.#nextSnapshotPosition();
-    if (this.#snapshots[0] === position) return;
+    if (this.#snapshots.includes(position)) return;
     const files = this.#closed.filter((file) => file.indexed && file.base < position);
     const now = (): Position => wal.position;
     const slices = takeSlices(
