@@ -70,7 +70,7 @@ async function live(world: World, workload: Workload, mayFail: boolean): Promise
       (await checkLeftovers(world)) &&
       (await world.stop());
     if (world.failure === undefined) return isOver;
-    throw world.failure;
+    throw world.failure as Error;
   } catch (error) {
     if (!mayFail || !(error instanceof IoError)) throw error;
     world.ended();
