@@ -32,7 +32,9 @@ export class GroupScanner {
   readonly #file: WalFile;
   readonly #disk: DiskFile;
   readonly #sizeBytes: number;
-  #buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  /** Read at once: a file smaller than a chunk is read whole. */
+  readonly #chunkBytes: number;
+  #buffer: Buffer;
   /** File offset of the first byte in the buffer, and how many bytes it holds. */
   #bufferAt = 0;
   #bufferBytes = 0;
@@ -41,6 +43,8 @@ export class GroupScanner {
     this.#file = file;
     this.#disk = disk;
     this.#sizeBytes = sizeBytes;
+    this.#chunkBytes = Math.min(CHUNK_BYTES, sizeBytes);
+    this.#buffer = Buffer.allocUnsafeSlow(this.#chunkBytes);
   }
 
   /** The group at file offset `at`, or undefined when there is no whole one. */
@@ -66,7 +70,7 @@ export class GroupScanner {
     const magic = Buffer.from([WAL_MAGIC & 0xff, WAL_MAGIC >>> 8, VERSION_GROUP]);
     let at = from;
     while (this.#sizeBytes - at >= GROUP_HEADER_BYTES) {
-      await this.#fill(at, Math.min(CHUNK_BYTES, this.#sizeBytes - at));
+      await this.#fill(at, Math.min(this.#chunkBytes, this.#sizeBytes - at));
       // The file can have become shorter since its size was asked.
       if (this.#bufferAt + this.#bufferBytes - at < GROUP_HEADER_BYTES) return undefined;
       const found = this.#buffer.subarray(0, this.#bufferBytes).indexOf(magic, at - this.#bufferAt);
@@ -86,8 +90,8 @@ export class GroupScanner {
     const inside = at >= this.#bufferAt && at + bytes <= this.#bufferAt + this.#bufferBytes;
     if (inside) return true;
     if (bytes > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(bytes);
-    else if (this.#buffer.length > CHUNK_BYTES && bytes <= CHUNK_BYTES)
-      this.#buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    else if (this.#buffer.length > this.#chunkBytes && bytes <= this.#chunkBytes)
+      this.#buffer = Buffer.allocUnsafeSlow(this.#chunkBytes);
     const wanted = Math.min(this.#buffer.length, this.#sizeBytes - at);
     this.#bufferBytes = await this.#disk.read(this.#buffer.subarray(0, wanted), at);
     this.#bufferAt = at;
