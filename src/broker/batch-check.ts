@@ -43,6 +43,8 @@ export interface BatchRules {
   readonly nowMs: number;
 }
 
+/** What a setting of Kafka's largest int64 comes to. */
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 /** From here on a produce request may hold zstd. */
 const ZSTD_SINCE = 7;
 
@@ -103,11 +105,10 @@ function checkTimestamps(records: Buffer, at: number, config: TopicConfig, nowMs
     );
   }
   if (config["message.timestamp.type"] !== "CreateTime") return undefined;
-  const latest = nowMs + config["message.timestamp.after.max.ms"];
+  const afterMaxMs = config["message.timestamp.after.max.ms"];
   const maxTimestamp = batchMaxTimestamp(records, at);
-  if (maxTimestamp > latest)
-    return refuse(ErrorCode.INVALID_TIMESTAMP, `timestamp ${maxTimestamp} is later than ${latest}`);
-  return undefined;
+  if (afterMaxMs >= NO_LIMIT || maxTimestamp <= nowMs + afterMaxMs) return undefined;
+  return refuse(ErrorCode.INVALID_TIMESTAMP, `timestamp ${maxTimestamp} is later than ${nowMs + afterMaxMs}`);
 }
 
 /** The checks that open the records. */
@@ -120,7 +121,7 @@ function checkRecords(
 ): BatchVerdict | undefined {
   const needsKeys = config["cleanup.policy"].includes("compact");
   const beforeMaxMs = config["message.timestamp.before.max.ms"];
-  const limitsAge = config["message.timestamp.type"] === "CreateTime" && beforeMaxMs < Number.MAX_SAFE_INTEGER;
+  const limitsAge = config["message.timestamp.type"] === "CreateTime" && beforeMaxMs < NO_LIMIT;
   if (!needsKeys && !limitsAge) return undefined;
   const earliest = nowMs - beforeMaxMs;
   if (limitsAge && !needsKeys && batchBaseTimestamp(records, at) >= earliest && batchRecordCount(records, at) === 1) {

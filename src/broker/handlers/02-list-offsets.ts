@@ -11,6 +11,7 @@ import { isReadFailure } from "../../log/corruption.ts";
 import type { PartitionLog } from "../../log/partition-log.ts";
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
+import { MalformedMessage } from "../../protocol/codec/reader.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Topic } from "../../state/state.ts";
 import type { Exchange } from "../exchange.ts";
@@ -56,7 +57,7 @@ export function handleListOffsets(exchange: ListOffsetsExchange): void {
   }
   const topics = request.topics.map(async ({ name, partitions }): Promise<TopicAnswer> => {
     const topic = state.topic(name);
-    const answers = partitions.map((each) => {
+    const answers = partitions.map(async (each) => {
       if (!repeated.has(`${name}/${each.partitionIndex}`)) return listOffset(exchange, topic, each);
       return { partitionIndex: each.partitionIndex, errorCode: ErrorCode.INVALID_REQUEST };
     });
@@ -112,6 +113,8 @@ async function listOffset(
         if (found === undefined) return { partitionIndex };
         return { partitionIndex, ...found, ...epochAt(partition, found.offset, version) };
       } catch (error) {
+        // A producer can have put nonsense into a batch whose CRC is right: nobody has opened it before.
+        if (error instanceof MalformedMessage) return { partitionIndex, errorCode: ErrorCode.CORRUPT_MESSAGE };
         if (!isReadFailure(error)) throw error;
         broker.log(`error: ${error.message}`);
         return { partitionIndex, errorCode: ErrorCode.KAFKA_STORAGE_ERROR };
