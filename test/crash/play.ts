@@ -31,6 +31,7 @@ export interface Played {
 }
 
 const MAX_LIVES = 50;
+const HISTORY_LINES = 40;
 
 /** @throws a Violation, or whatever else went wrong, with all that is needed to play it again. */
 export async function play(options: PlayOptions): Promise<Played> {
@@ -79,11 +80,12 @@ async function live(world: World, workload: Workload): Promise<boolean> {
   }
 }
 
-/** The error with the seed and the crashes in front: what `CRASH_PLAY` takes. */
-function replayable(error: unknown, world: World, { seed, crashes = [] }: PlayOptions): Error {
-  const play = [seed, ...crashes.map(({ operation, kind }) => `${operation}${kind}`)].join(":");
+/** The error with all that is needed to play it again in front, and the last steps behind. */
+function replayable(error: unknown, world: World, options: PlayOptions): Error {
+  const { seed, settings, amounts, crashes, resetRate } = options;
   const failure = error instanceof Error ? error : new Error(String(error));
-  failure.message = `CRASH_PLAY=${play}: ${failure.message}`;
-  failure.cause ??= world.simulation.history();
+  failure.message = `CRASH_PLAY='${JSON.stringify({ seed, settings, amounts, crashes, resetRate })}'\n${failure.message}`;
+  const lastSteps = world.simulation.history().split("\n").slice(-HISTORY_LINES);
+  failure.stack = [failure.message, failure.stack ?? "", ...lastSteps].join("\n");
   return failure;
 }
