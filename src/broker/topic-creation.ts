@@ -3,6 +3,7 @@ import { newUuid, type Uuid } from "../base/uuid.ts";
 import { topicConfigProblem } from "../config/topic-config.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import type { Broker } from "./broker.ts";
+import { boundedMessage } from "./error-message.ts";
 import { collisionKey, topicNameProblem } from "./topic-names.ts";
 
 /** More would make one request a matter of seconds; ask again for more. As KIP-578 suggests. */
@@ -174,5 +175,5 @@ function tooManyPartitions(count: number): Refusal {
 }
 
 function refused(errorCode: ErrorCode, message: string): Refusal {
-  return { errorCode, message };
+  return { errorCode, message: boundedMessage(message) };
 }

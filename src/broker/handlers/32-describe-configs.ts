@@ -7,6 +7,7 @@ import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import { RESOURCE_BROKER, RESOURCE_TOPIC } from "../../state/state.ts";
 import type { Broker } from "../broker.ts";
+import { boundedMessage } from "../error-message.ts";
 import type { Exchange } from "../exchange.ts";
 import { topicNameProblem } from "../topic-names.ts";
 
@@ -75,5 +76,5 @@ function found(configs: readonly DescribedConfig[]): Found {
 }
 
 function failed(errorCode: ErrorCode, errorMessage: string): Found {
-  return { errorCode, errorMessage, configs: [] };
+  return { errorCode, errorMessage: boundedMessage(errorMessage), configs: [] };
 }
