@@ -4,6 +4,7 @@
 import type { BatchReader } from "../log/batch-reader.ts";
 import { ByteBudget } from "../log/byte-budget.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Disk } from "../ports/disk.ts";
 import type { Address, Listener, Network, Socket, SocketEvents } from "../ports/network.ts";
 import type { Random } from "../ports/random.ts";
 import { Writer } from "../protocol/codec/writer.ts";
@@ -19,6 +20,7 @@ export interface BrokerOptions {
   readonly reader: BatchReader;
   readonly clock: Clock;
   readonly random: Random;
+  readonly disk: Disk;
   readonly log: (line: string) => void;
   /** Something failed that must not: ends the process. */
   readonly fail: (error: unknown) => void;
@@ -41,6 +43,7 @@ export class Broker {
   readonly reader: BatchReader;
   readonly clock: Clock;
   readonly random: Random;
+  readonly disk: Disk;
   readonly log: (line: string) => void;
   readonly fail: (error: unknown) => void;
   /** Shared by all answers: used within one turn only. */
@@ -64,6 +67,7 @@ export class Broker {
     this.reader = options.reader;
     this.clock = options.clock;
     this.random = options.random;
+    this.disk = options.disk;
     this.log = options.log;
     this.fail = options.fail;
     this.producerIds = new ProducerIds(this.store);

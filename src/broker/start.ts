@@ -68,8 +68,8 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
     bufferBytes: config["read.buffer.bytes"],
     indexCacheBytes: config["wal.index.cache.bytes"],
   });
-  const broker = new Broker({ nodeId, store, reader, clock, random, log, fail });
-  const housekeeping = new Housekeeping({ broker, disk });
+  const broker = new Broker({ nodeId, store, reader, clock, random, disk, log, fail });
+  const housekeeping = new Housekeeping(broker);
   await housekeeping.start();
   const addresses: Address[] = [];
   for (const { host, port, advertised } of settings.listeners) {

@@ -22,7 +22,7 @@ type TopicAnswer = NonNullable<MessageInput<Metadata["response"]>["topics"]>[num
 type TopicRequest = NonNullable<MetadataExchange["request"]["topics"]>[number];
 
 /** Every operation that Kafka knows for a topic, as a bit field. */
-const ALL_TOPIC_OPERATIONS = 0b0000_1101_1111_1000;
+export const ALL_TOPIC_OPERATIONS = 0b0000_1101_1111_1000;
 
 export function handleMetadata(exchange: MetadataExchange): void {
   const { broker, connection, request, version } = exchange;
