@@ -12,7 +12,7 @@ export function dynamicBrokerProblem(
   texts: Texts,
   { perBroker, layers }: { readonly perBroker: boolean; readonly layers: BrokerLayers },
 ): string | null {
-  const keys = [...texts.keys()];
+  const keys = [...texts.keys()].toSorted();
   const named = (problem: string, some: readonly string[]): string | null =>
     some.length === 0 ? null : `${problem}: Set(${some.join(", ")})`;
   const withScope = (scope: string): string[] => keys.filter((key) => BROKER_SETTINGS.get(key)?.scope === scope);
