@@ -30,7 +30,7 @@ for one broker or for all of them, and comes before everything above:
     kafka-configs.sh --bootstrap-server HOST:PORT --alter --entity-type brokers --entity-default --add-config log.retention.ms=3600000
 
 Settings of topics, groups and subscriptions of client metrics are set in the same way. A value may have up to 32,767
-characters, and up to 10,000 groups, and as many subscriptions, may have settings.
+bytes, and up to 10,000 groups, and as many subscriptions, may have settings.
 
 A 64-bit number beyond 2^53-1, such as 9223372036854775807 for "never", is kept and shown exactly; the broker works
 with 2^53-1 in its place.

@@ -3,7 +3,7 @@
  */
 import type { BatchReader } from "../log/batch-reader.ts";
 import { ByteBudget } from "../log/byte-budget.ts";
-import type { Clock } from "../ports/clock.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Address, Listener, Network, Socket, SocketEvents } from "../ports/network.ts";
 import type { Random } from "../ports/random.ts";
@@ -59,6 +59,7 @@ export class Broker {
   readonly #shared = Buffer.allocUnsafeSlow(SHARED_BUFFER_BYTES);
   readonly #budget: ByteBudget;
   readonly #throttled = new Set<Connection>();
+  #deadlineTimer: Timer | undefined;
   #stopping = false;
 
   constructor(options: BrokerOptions) {
@@ -115,6 +116,7 @@ export class Broker {
   /** Stops listening, answers what was asked, and closes the connections. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#deadlineTimer?.cancel();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     for (const fetch of [...this.parkedFetches]) fetch.stopWaiting();
     await this.store.wal.flush();
@@ -142,10 +144,9 @@ export class Broker {
   }
 
   #checkDeadlines(): void {
-    if (this.#stopping) return;
     const nowMs = this.clock.monotonicMs();
     const idleSinceMs = nowMs - this.store.state.broker["connections.max.idle.ms"];
     for (const connection of this.#connections) connection.checkDeadlines(nowMs, idleSinceMs);
-    this.clock.schedule(DEADLINE_CHECK_MS, () => this.#checkDeadlines());
+    this.#deadlineTimer = this.clock.schedule(DEADLINE_CHECK_MS, () => this.#checkDeadlines());
   }
 }

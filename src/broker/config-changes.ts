@@ -27,8 +27,6 @@ export const RESOURCE_BROKER_LOGGER = 8;
 
 /** Groups that have settings, and subscriptions, at most: otherwise one client could fill the state. */
 export const MAX_NAMED_RESOURCES = 10_000;
-/** The longest name of a group or a subscription: what a string of the protocol can hold in every version. */
-const MAX_NAME_LENGTH = 32_767;
 
 /** What IncrementalAlterConfigs can do to a setting, by its number on the wire. */
 const OPERATIONS = ["SET", "DELETE", "APPEND", "SUBTRACT"] as const;
@@ -243,9 +241,6 @@ function placeRefusal(
     return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${name}' does not exist.`);
   }
   if (resourceType !== RESOURCE_GROUP && resourceType !== RESOURCE_CLIENT_METRICS) return undefined;
-  if (name.length > MAX_NAME_LENGTH) {
-    return refused(ErrorCode.INVALID_REQUEST, `a name of ${name.length} characters is longer than ${MAX_NAME_LENGTH}`);
-  }
   const resources = state.overridesOf(resourceType);
   if (wanted.size === 0 || resources.has(name) || resources.size < MAX_NAMED_RESOURCES) return undefined;
   return refused(ErrorCode.POLICY_VIOLATION, `${MAX_NAMED_RESOURCES} of its kind have settings: delete some first`);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { layersAtStart } from "./broker-config.ts";
 import { dynamicBrokerProblem } from "./dynamic-broker-config.ts";
 import { BROKER_SETTINGS } from "./tables.ts";
-import { MAX_VALUE_LENGTH } from "./texts-check.ts";
+import { MAX_VALUE_BYTES } from "./texts-check.ts";
 
 function problem(texts: Readonly<Record<string, string>>, perBroker = false): string | null {
   const wanted = new Map(Object.entries(texts));
@@ -43,8 +43,8 @@ test("what cannot be is refused", () => {
     "Invalid value -1 for configuration message.max.bytes: Value must be at least 0",
   );
   assert.equal(
-    problem({ "max.connections.per.ip.overrides": "x".repeat(MAX_VALUE_LENGTH + 1) }),
-    "Invalid value for configuration max.connections.per.ip.overrides: 32768 characters are more than 32767",
+    problem({ "max.connections.per.ip.overrides": "x".repeat(MAX_VALUE_BYTES + 1) }),
+    "Invalid value for configuration max.connections.per.ip.overrides: 32768 bytes are more than 32767",
   );
 });
 

@@ -2,8 +2,8 @@
 import type { Texts } from "./broker-config.ts";
 import type { Setting } from "./setting.ts";
 
-/** The longest value: what a string of the protocol can hold in every version of an answer. */
-export const MAX_VALUE_LENGTH = 32_767;
+/** The longest value in UTF-8: what a string of the protocol can hold. Appending to a list could make longer ones. */
+export const MAX_VALUE_BYTES = 32_767;
 
 /** The first key that is no setting, or undefined. */
 export function unknownKey(settings: ReadonlyMap<string, Setting>, texts: Texts): string | undefined {
@@ -15,8 +15,9 @@ export function valueProblem(settings: ReadonlyMap<string, Setting>, texts: Text
   for (const [key, text] of texts) {
     const setting = settings.get(key);
     if (setting === undefined) continue;
-    if (text.length > MAX_VALUE_LENGTH) {
-      return `Invalid value for configuration ${key}: ${text.length} characters are more than ${MAX_VALUE_LENGTH}`;
+    const sizeBytes = Buffer.byteLength(text);
+    if (sizeBytes > MAX_VALUE_BYTES) {
+      return `Invalid value for configuration ${key}: ${sizeBytes} bytes are more than ${MAX_VALUE_BYTES}`;
     }
     const checked = setting.check(key, text);
     if ("error" in checked) return checked.error;

@@ -6,7 +6,7 @@ import type { Message, MessageInput } from "../../src/protocol/codec/message.ts"
 import { type BatchOptions, encodeBatch, type RecordInput, readRecords } from "../../src/protocol/record.ts";
 import { batchSizeBytes } from "../../src/protocol/record-batch.ts";
 import type { State } from "../../src/state/state.ts";
-import { World } from "../crash/world.ts";
+import { World, type WorldOptions } from "../crash/world.ts";
 
 const SEED = 1;
 const PRODUCE_VERSION = 9;
@@ -21,8 +21,11 @@ export class AdminBroker {
     this.#client = world.connect();
   }
 
-  static async start(settings: Readonly<Record<string, string>> = {}): Promise<AdminBroker> {
-    const world = new World({ seed: SEED, settings });
+  static async start(
+    settings: Readonly<Record<string, string>> = {},
+    options: Pick<WorldOptions, "withoutJournal"> = {},
+  ): Promise<AdminBroker> {
+    const world = new World({ seed: SEED, settings, ...options });
     await world.start();
     return new AdminBroker(world);
   }
