@@ -7,7 +7,13 @@ import { writeFileSync } from "node:fs";
 import type { Setting } from "../src/config/setting.ts";
 import { ALIASES, BROKER_FOR_TOPIC } from "../src/config/synonyms.ts";
 import { STORAGE } from "../src/config/table/storage.ts";
-import { BROKER_SETTINGS, CLIENT_METRICS_SETTINGS, GROUP_SETTINGS, TOPIC_SETTINGS, type TopicKey } from "../src/config/tables.ts";
+import {
+  BROKER_SETTINGS,
+  CLIENT_METRICS_SETTINGS,
+  GROUP_SETTINGS,
+  TOPIC_SETTINGS,
+  type TopicKey,
+} from "../src/config/tables.ts";
 
 export const CONFIGURATION_DOC = new URL("../docs/configuration.md", import.meta.url);
 

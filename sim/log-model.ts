@@ -146,6 +146,13 @@ export class LogModel {
   readonly #producerIds = new Set<number | bigint>();
   #clusterId: string | undefined;
 
+  /** Every batch that was acknowledged or shown, and has not been let go of since. */
+  knownBatches(): SentBatch[] {
+    const places = this.livingTopics().flatMap(({ partitions }) => partitions);
+    const batches = places.flatMap((place) => [...place.sent.values()]);
+    return batches.filter(({ place, offset, records }) => offset !== undefined && offset + records > place.logStart);
+  }
+
   /** The topics that have not been asked to go. */
   livingTopics(): TopicModel[] {
     return [...this.topics.values()].filter(({ fate }) => fate === "there");
@@ -407,9 +414,7 @@ export class LogModel {
     for (const topic of this.topics.values()) {
       for (const place of topic.partitions) {
         for (const { request } of place.sent.values()) {
-          const judged = request.batches.filter(
-            (batch) => batch.place.topic.fate === "there" && batch.place.logStart === 0 && batch.fate !== "refused",
-          );
+          const judged = request.batches.filter(isJudged);
           const there = judged.filter(({ offset }) => offset !== undefined);
           if (there.length === 0 || there.length === judged.length) continue;
           const missing = judged.find(({ offset }) => offset === undefined)!;
@@ -467,6 +472,11 @@ export class LogModel {
   }
 }
 
+/** Whether a batch must be there if, and only if, the others of its request are: nobody may have refused it or let it go. */
+function isJudged({ place, fate }: SentBatch): boolean {
+  return place.topic.fate === "there" && place.logStart === 0 && place.losses.length === 0 && fate !== "refused";
+}
+
 function addPartitions(topic: TopicModel, total: number): void {
   for (let index = topic.partitions.length; index < total; index++) {
     topic.partitions.push({
@@ -483,7 +493,7 @@ function addPartitions(topic: TopicModel, total: number): void {
 }
 
 /** What must stay of a batch: all but base offset and leader epoch. */
-function contentOf(bytes: Buffer): string {
+export function contentOf(bytes: Buffer): string {
   return bytes.toString("latin1", 8, 12) + bytes.toString("latin1", 16);
 }
 

@@ -7,7 +7,6 @@
 
 import { formatUuid, newUuid } from "../base/uuid.ts";
 import type { BrokerSettings } from "../config/load.ts";
-import { BatchReader } from "../log/batch-reader.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Address, Network } from "../ports/network.ts";
@@ -56,18 +55,12 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   });
   for (const line of opened.warnings) log(`warning: ${line}`);
   const incarnation = random.bytes(6).readUIntBE(0, 6);
-  const store = new Store({ disk, clock, opened, incarnation, failed: fail });
+  const store = new Store({ disk, clock, opened, incarnation, failed: fail, report: log });
   if (store.state.clusterId === "") {
     store.append({ type: 1, value: { clusterId: formatUuid(newUuid(random)) } });
   }
   store.append({ type: 2, value: { brokerId: nodeId, incarnation } });
-  const config = store.state.broker;
-  const reader = new BatchReader({
-    disk,
-    blocks: store.blocks,
-    bufferBytes: config["read.buffer.bytes"],
-    indexCacheBytes: config["wal.index.cache.bytes"],
-  });
+  const { reader } = store;
   const broker = new Broker({ nodeId, store, reader, clock, random, disk, log, fail });
   const housekeeping = new Housekeeping(broker);
   await housekeeping.start();

@@ -14,8 +14,9 @@ import type { Disk, DiskFile } from "../ports/disk.ts";
 import { BatchIndex } from "./batch-index.ts";
 import type { Block, BlockCache } from "./blocks.ts";
 import { ByteBudget } from "./byte-budget.ts";
-import { CorruptionError } from "./corruption.ts";
+import { CorruptionError, isReadFailure } from "./corruption.ts";
 import { readStoredIndex } from "./file-index.ts";
+import { rebuildIndex } from "./index-rebuild.ts";
 import { LruCache } from "./lru-cache.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import type { FileRange, WalFile } from "./wal-file.ts";
@@ -63,14 +64,20 @@ export class BatchReader {
   readonly #indexes: LruCache<BatchIndex>;
   readonly #handles: LruCache<OpenFile>;
   readonly #reads = new ByteBudget(MAX_READS_AT_ONCE);
+  /** One file at a time is read for the index that it has lost. */
+  readonly #rebuilds = new ByteBudget(1);
+  readonly #report: (line: string) => void;
 
   constructor(options: {
     readonly disk: Disk;
     readonly blocks: BlockCache;
     readonly bufferBytes: number;
     readonly indexCacheBytes: number;
+    /** What the operator has to know, a line. */
+    readonly report: (line: string) => void;
   }) {
     this.#disk = options.disk;
+    this.#report = options.report;
     this.#blocks = options.blocks;
     this.#budget = new ByteBudget(options.bufferBytes);
     this.#indexes = new LruCache(options.indexCacheBytes, () => undefined);
@@ -112,24 +119,30 @@ export class BatchReader {
 
   /**
    * Serves the queries from files; each from one file at most, so that `more` may be true before `maxBytes` is reached.
-   * @throws CorruptionError when what is read is not what was written.
+   * What stands before a damaged batch is served without it.
+   * @throws CorruptionError when the first batch of a query is not what was written.
+   * @throws IoError when the disk refuses.
    */
   async readStored(queries: readonly BatchQuery[]): Promise<BatchResult[]> {
-    const plans = await Promise.all(queries.map((query) => this.#plan(query)));
-    const wantedBytes = plans.reduce((sum, plan) => sum + plan.sizeBytes, 0);
-    await this.#budget.acquire(wantedBytes);
+    const plans = queries.map(planOf);
+    let takenBytes = 0;
     try {
+      await all(plans.map((plan) => this.#choose(plan)));
+      const wantedBytes = plans.reduce((sum, plan) => sum + plan.sizeBytes, 0);
+      await this.#budget.acquire(wantedBytes);
+      takenBytes = wantedBytes;
       await this.#readAll(plans);
+      for (const plan of plans) endBeforeDamage(plan);
     } catch (error) {
-      this.#budget.release(wantedBytes);
+      this.#budget.release(takenBytes);
       throw error;
     } finally {
-      for (const plan of plans) if (plan.file !== undefined) plan.file.readers -= 1;
+      for (const { range } of plans) if (range !== undefined) range.file.readers -= 1;
     }
     let unreleased = plans.length;
     const release = (): void => {
       unreleased -= 1;
-      if (unreleased === 0) this.#budget.release(wantedBytes);
+      if (unreleased === 0) this.#budget.release(takenBytes);
     };
     return plans.map((plan) => ({
       parts: plan.batches.map((batch) => batch.bytes!),
@@ -145,9 +158,14 @@ export class BatchReader {
     const key = `${range.file.base}/${range.topicId}/${range.partition}`;
     const cached = this.#indexes.get(key);
     if (cached !== undefined) return cached;
-    const index = await readStoredIndex(this.#disk, range.file, range.stored!);
+    const index = await this.#readIndex(range);
     this.#indexes.set(key, index, Math.max(index.memoryBytes, 1));
     return index;
+  }
+
+  /** Lets go of a file that is going to be removed: as long as it is open it takes up disk. */
+  forget(file: WalFile): void {
+    this.#handles.delete(file.name);
   }
 
   /** Lets go of all open files. */
@@ -155,39 +173,45 @@ export class BatchReader {
     this.#handles.clear();
   }
 
-  async #plan(query: BatchQuery): Promise<Plan> {
-    const plan: Plan = { file: undefined, batches: [], sizeBytes: 0, more: false };
-    const range = query.offset < query.limitOffset ? query.partition.findRange(query.offset) : undefined;
-    if (range === undefined) return plan;
-    range.file.readers += 1;
-    plan.file = range.file;
-    let index: BatchIndex;
+  async #readIndex(range: FileRange): Promise<BatchIndex> {
     try {
-      index = await this.index(range);
+      return await readStoredIndex(this.#disk, range.file, range.stored!);
     } catch (error) {
-      range.file.readers -= 1;
-      throw error;
+      if (!isReadFailure(error)) throw error;
+      this.#report(`error: ${error.message}; the rows of partition ${range.partition} are read from the log again`);
     }
+    await this.#rebuilds.acquire(1);
+    try {
+      return await rebuildIndex(this.#disk, range);
+    } finally {
+      this.#rebuilds.release(1);
+    }
+  }
+
+  /** Chooses the batches that a plan is to read. */
+  async #choose(plan: Plan): Promise<void> {
+    const { query, range } = plan;
+    if (range === undefined) return;
+    const index = await this.index(range);
     for (let row = index.find(query.offset); row < index.count; row += 1) {
-      if (index.endOffsetAt(row) > query.limitOffset) return plan;
+      if (index.endOffsetAt(row) > query.limitOffset) return;
       const sizeBytes = index.sizeAt(row);
       const fits = plan.sizeBytes + sizeBytes <= query.maxBytes || (plan.batches.length === 0 && query.atLeastOne);
       if (!fits) {
         plan.more = true;
-        return plan;
+        return;
       }
       const at = index.positionAt(row) - range.file.base;
       plan.batches.push({ file: range.file, at, topicBytes: query.topicBytes, sizeBytes, bytes: undefined });
       plan.sizeBytes += sizeBytes;
     }
     plan.more = range.endOffset < query.limitOffset;
-    return plan;
   }
 
   async #readAll(plans: readonly Plan[]): Promise<void> {
     const batches = plans.flatMap((plan) => plan.batches);
     batches.sort((a, b) => a.file.base - b.file.base || a.at - b.at);
-    await Promise.all(spansOf(batches).map((span) => this.#readSpan(span)));
+    await all(spansOf(batches).map((span) => this.#readSpan(span)));
   }
 
   async #readSpan(span: readonly PlannedBatch[]): Promise<void> {
@@ -203,9 +227,7 @@ export class BatchReader {
     }
     for (const batch of span) {
       const at = batch.at - first.at;
-      if (verifiedRecordBytes(bytes, at, got) !== recordBytes(batch)) {
-        throw new CorruptionError(batch.file.name, batch.at, "a record does not match its checksum");
-      }
+      if (verifiedRecordBytes(bytes, at, got) !== recordBytes(batch)) continue; // see endBeforeDamage
       const dataAt = at + batchDataOffset(batch.topicBytes);
       batch.bytes = bytes.subarray(dataAt, dataAt + batch.sizeBytes);
     }
@@ -214,7 +236,7 @@ export class BatchReader {
   async #readFile(file: WalFile, bytes: Buffer, at: number): Promise<number> {
     let open = this.#handles.get(file.name);
     if (open === undefined) {
-      open = new OpenFile(this.#disk.open(file.name, "read"));
+      open = new OpenFile(this.#disk.open(file.name, "read"), () => this.#handles.delete(file.name));
       this.#handles.set(file.name, open, 1);
     }
     return open.read(bytes, at);
@@ -227,14 +249,42 @@ interface PlannedBatch {
   readonly at: number;
   readonly topicBytes: number;
   readonly sizeBytes: number;
+  /** Undefined until it was read, and when what was read is not what was written. */
   bytes: Buffer | undefined;
 }
 
 interface Plan {
-  file: WalFile | undefined;
+  readonly query: BatchQuery;
+  /** Undefined when there is nothing to read. */
+  readonly range: FileRange | undefined;
   readonly batches: PlannedBatch[];
   sizeBytes: number;
   more: boolean;
+}
+
+/** Counts as a reader of its range's file from now on. */
+function planOf(query: BatchQuery): Plan {
+  const range = query.offset < query.limitOffset ? query.partition.findRange(query.offset) : undefined;
+  if (range !== undefined) range.file.readers += 1;
+  return { query, range, batches: [], sizeBytes: 0, more: false };
+}
+
+/** Takes damaged batches, and those behind them, out of a plan that was read. */
+function endBeforeDamage(plan: Plan): void {
+  const row = plan.batches.findIndex(({ bytes }) => bytes === undefined);
+  if (row === -1) return;
+  const [damaged] = plan.batches.splice(row);
+  if (row === 0) {
+    throw new CorruptionError(damaged!.file.name, damaged!.at, "a record does not match its checksum");
+  }
+  plan.sizeBytes = plan.batches.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  plan.more = true;
+}
+
+/** As `Promise.all`, but waits for all of them, also when one fails: until then what they use must stay. */
+async function all(tasks: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(tasks);
+  await Promise.all(tasks);
 }
 
 function recordBytes(batch: PlannedBatch): number {
@@ -268,9 +318,10 @@ class OpenFile {
   #reads = 0;
   #retired = false;
 
-  constructor(file: Promise<DiskFile>) {
+  /** `failed`: it could not be opened. Whoever reads is told, and the next one has to try again. */
+  constructor(file: Promise<DiskFile>, failed: () => void) {
     this.#file = file;
-    file.catch(() => undefined); // whoever reads is told
+    file.catch(failed);
   }
 
   async read(bytes: Buffer, at: number): Promise<number> {

@@ -177,6 +177,8 @@ test("an epoch that no batch was written in has no entry; the log start moves th
   ]);
   partition.moveLogStart(40);
   assert.deepEqual(partition.epochs, [{ epoch: 5, startOffset: 40 }]);
+  apply(partition, 10, { leaderEpoch: 6 });
+  assert.deepEqual(partition.epochs, [{ epoch: 6, startOffset: 40 }], "nothing is left of epoch 5");
 });
 
 test("where an epoch ended (KIP-101, KIP-279)", () => {

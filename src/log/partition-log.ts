@@ -97,10 +97,7 @@ export class PartitionLog {
     if (batch.position < this.stampedAt) return;
     assert(batch.baseOffset >= this.#end, "offsets are given out once, in order");
     this.#end = batch.endOffset;
-    const newestEpoch = this.#epochs.at(-1)?.epoch ?? -1;
-    if (batch.leaderEpoch > newestEpoch) {
-      this.#epochs.push({ epoch: batch.leaderEpoch, startOffset: batch.baseOffset });
-    }
+    this.#noteEpoch(batch.leaderEpoch, batch.baseOffset);
     if (batch.producerId === -1) return;
     this.producers.record(
       {
@@ -208,6 +205,14 @@ export class PartitionLog {
       range.file.users += 1;
       this.sizeBytes += range.sizeBytes;
     }
+  }
+
+  #noteEpoch(epoch: number, startOffset: number): void {
+    const newest = this.#epochs.at(-1);
+    if (newest !== undefined && epoch <= newest.epoch) return;
+    // The log start can have reached the end: then no record of the epoch before is left.
+    if (newest?.startOffset === startOffset) this.#epochs.pop();
+    this.#epochs.push({ epoch, startOffset });
   }
 
   #index(batch: AppliedBatch): void {

@@ -8,6 +8,12 @@ import { readFileSync } from "node:fs";
 
 /** The bytes of `name`, a file in this folder. */
 export function compatBytes(name: string): Buffer {
-  const text = readFileSync(new URL(name, import.meta.url), "utf8");
-  return Buffer.from(text.replaceAll(/#.*|\s/g, ""), "hex");
+  return Buffer.concat(compatParagraphs(name));
+}
+
+/** The bytes of each paragraph of `name`: an empty line begins the next one. */
+export function compatParagraphs(name: string): Buffer[] {
+  const text = readFileSync(new URL(name, import.meta.url), "utf8").replaceAll(/#.*/g, "");
+  const paragraphs = text.split(/\n\n+/).map((each) => Buffer.from(each.replaceAll(/\s/g, ""), "hex"));
+  return paragraphs.filter(({ length }) => length > 0);
 }

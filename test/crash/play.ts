@@ -5,14 +5,15 @@
  */
 import { LogModel } from "../../sim/log-model.ts";
 import type { CrashKind } from "../../sim/simulation.ts";
+import { IoError } from "../../src/ports/disk.ts";
 import { checkLeftovers } from "./leftovers.ts";
 import { type Amounts, Workload } from "./workload.ts";
 import { World, type WorldOptions } from "./world.ts";
 
-/** When a life ends. */
+/** What happens to a life at one of its disk operations: it ends, or the operation fails, which may end it or not. */
 export interface Crash {
   readonly operation: number;
-  readonly kind: CrashKind;
+  readonly kind: CrashKind | "error";
 }
 
 export interface PlayOptions extends WorldOptions {
@@ -41,13 +42,13 @@ export async function play(options: PlayOptions): Promise<Played> {
     for (let life = 0; ; life++) {
       if (life === MAX_LIVES) throw new Error(`the work is not done after ${MAX_LIVES} lives`);
       const crash = options.crashes?.[life];
-      if (crash !== undefined) world.simulation.crashAt(crash.operation, crash.kind);
       const { disk } = world.simulation;
-      const isOver = await live(world, workload);
+      if (crash?.kind === "error") disk.failAt(crash.operation, "EIO");
+      else if (crash !== undefined) world.simulation.crashAt(crash.operation, crash.kind);
+      const isOver = await live(world, workload, crash?.kind === "error");
       operations.push(disk.operations);
-      if (world.failures.length > 0) throw world.failures[0];
       if (isOver) break;
-      world.died(crash!.kind);
+      if (crash?.kind !== "error") world.died(crash!.kind);
     }
     await world.start();
     await world.verify();
@@ -59,15 +60,22 @@ export async function play(options: PlayOptions): Promise<Played> {
 }
 
 /** One life. False when the process died before its end. */
-async function live(world: World, workload: Workload): Promise<boolean> {
-  return (
-    (await world.start()) &&
-    (await world.verify()) &&
-    (await world.letIn(() => workload.isDone)) &&
-    (await world.verify()) &&
-    (await checkLeftovers(world)) &&
-    (await world.stop())
-  );
+async function live(world: World, workload: Workload, mayFail: boolean): Promise<boolean> {
+  try {
+    const isOver =
+      (await world.start()) &&
+      (await world.verify()) &&
+      (await world.letIn(() => workload.isDone)) &&
+      (await world.verify()) &&
+      (await checkLeftovers(world)) &&
+      (await world.stop());
+    if (world.failure === undefined) return isOver;
+    throw world.failure as Error;
+  } catch (error) {
+    if (!mayFail || !(error instanceof IoError)) throw error;
+    world.ended();
+    return false;
+  }
 }
 
 /** The error with the seed and the crashes in front: what `CRASH_PLAY` takes. */

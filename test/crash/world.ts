@@ -8,6 +8,7 @@
 import { KafkaClient } from "../../sim/kafka-client.ts";
 import { LogModel } from "../../sim/log-model.ts";
 import type { DiskFaults } from "../../sim/sim-disk.ts";
+import { NO_NETWORK_FAULTS } from "../../sim/sim-network.ts";
 import { CRASHED, type CrashKind, type SimProcess, Simulation } from "../../sim/simulation.ts";
 import { type RunningBroker, startBroker } from "../../src/broker/start.ts";
 import { type BrokerSettings, loadSettings } from "../../src/config/load.ts";
@@ -33,6 +34,7 @@ export interface WorldOptions {
   /** Settings other than those above. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly disk?: Partial<DiskFaults>;
+  /** Share of the arrivals that reset their connection, while the gate is open. */
   readonly resetRate?: number;
   /** Puts something between broker and disk: how canaries are let in. */
   readonly wrapDisk?: (disk: Disk) => Disk;
@@ -57,8 +59,8 @@ export class World {
   readonly settings: BrokerSettings;
   /** What the broker of this life logged. */
   readonly lines: string[] = [];
-  /** Why brokers ended themselves, in all lives. */
-  readonly failures: unknown[] = [];
+  /** Why the broker of this life ended itself. */
+  failure: unknown;
   /** Bytes kept aside by recovery, in all lives. */
   cutBytes = 0;
   readonly #options: WorldOptions;
@@ -71,9 +73,8 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    const { seed, disk, resetRate = 0 } = options;
-    const network = { resetRate };
-    this.simulation = new Simulation({ seed, network, maxEvents: MAX_EVENTS, ...(disk === undefined ? {} : { disk }) });
+    const { seed, disk } = options;
+    this.simulation = new Simulation({ seed, maxEvents: MAX_EVENTS, ...(disk === undefined ? {} : { disk }) });
     this.settings = settingsOf({ ...SETTINGS, ...options.settings });
     this.#process = this.simulation.process;
   }
@@ -103,6 +104,7 @@ export class World {
     this.#process = process;
     this.#running = undefined;
     this.lines.length = 0;
+    this.failure = undefined;
     const given = Object.keys(overrides).length > 0;
     const settings = given ? settingsOf({ ...SETTINGS, ...this.#options.settings, ...overrides }) : this.settings;
     const { clock, random, network } = process;
@@ -113,7 +115,7 @@ export class World {
         settings,
         log: (line) => void this.lines.push(line),
         fail: (error) => {
-          this.failures.push(error);
+          this.failure ??= error;
           process.exit();
         },
       }),
@@ -154,9 +156,11 @@ export class World {
 
   /** Lets the workload in until `done`, or until the process dies. Answers whether it lives. */
   async letIn(done: () => boolean): Promise<boolean> {
+    this.#process.network.faults = { resetRate: this.#options.resetRate ?? 0 };
     this.gate.open();
     await this.simulation.runUntil(() => done() || !this.alive);
     this.gate.close();
+    this.#process.network.faults = NO_NETWORK_FAULTS;
     return this.alive;
   }
 
@@ -170,6 +174,12 @@ export class World {
   crash(kind: CrashKind): void {
     this.simulation.crash(kind);
     this.died(kind);
+  }
+
+  /** The process has ended by itself, or could not start and ends now. */
+  ended(): void {
+    if (this.alive) this.crash("kill");
+    else this.died("kill");
   }
 
   /** To be called when the process died of a planned crash. */

@@ -1,7 +1,7 @@
 /** A log on the ports of a simulated process, for the tests of what reads and recovers it: no broker, no network. */
 import type { SimProcess } from "../../sim/simulation.ts";
 import { newUuid } from "../../src/base/uuid.ts";
-import { BatchReader } from "../../src/log/batch-reader.ts";
+import type { BatchReader } from "../../src/log/batch-reader.ts";
 import type { PartitionLog } from "../../src/log/partition-log.ts";
 import { type BatchOptions, encodeBatch, type RecordInput } from "../../src/protocol/record.ts";
 import { type Opened, openStore } from "../../src/state/open.ts";
@@ -41,16 +41,9 @@ export async function openLog(process: SimProcess, settings: Readonly<Record<str
   const failure = (error: unknown): never => {
     throw error;
   };
-  const store = new Store({ disk, clock, opened, incarnation, failed: failure });
+  const store = new Store({ disk, clock, opened, incarnation, failed: failure, report: () => undefined });
   if (store.state.clusterId === "") store.append({ type: 1, value: { clusterId: "test" } });
   store.append({ type: 2, value: { brokerId: 1, incarnation } });
-  const config = store.state.broker;
-  const reader = new BatchReader({
-    disk,
-    blocks: store.blocks,
-    bufferBytes: config["read.buffer.bytes"],
-    indexCacheBytes: config["wal.index.cache.bytes"],
-  });
   const flush = async (): Promise<void> => {
     await store.wal.flush();
     await store.files.idle();
@@ -58,7 +51,7 @@ export async function openLog(process: SimProcess, settings: Readonly<Record<str
   return {
     opened,
     store,
-    reader,
+    reader: store.reader,
     topic(name, partitions = 1) {
       const topicId = newUuid(random);
       store.append({ type: 3, value: { topicId, name, partitions, configs: [] } });
