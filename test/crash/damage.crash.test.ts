@@ -20,11 +20,12 @@ const ACCEPT_LOSS = { "wal.recovery.accept.loss": "true" };
 const NO_SNAPSHOTS = { "snapshot.interval.bytes": "1000000000", "log.retention.check.interval.ms": "1000000000" };
 
 /** A broker that was killed behind a busy life. */
-async function killedWorld(options: WorldOptions): Promise<World> {
+async function killedWorld(options: WorldOptions, before?: (world: World) => Promise<void>): Promise<World> {
   const world = new World({ ...options, settings: { ...NO_SNAPSHOTS, ...options.settings } });
   const workload = new Workload(world, { adminSteps: 0, requests: 12 });
-  workload.start();
   await world.start();
+  await before?.(world);
+  workload.start();
   await world.letIn(() => workload.isDone);
   await world.verify();
   world.crash("kill");
@@ -49,6 +50,7 @@ async function checkAllBut(world: World, lost: ReadonlySet<SentBatch>): Promise<
     const what = `${place.topic.name}-${place.index} at ${offset}`;
     const { errorCode, batches } = await client.fetch(place, offset, 1);
     const first = batches[0];
+    if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE && place.topic.settings.has("retention.bytes")) continue;
     if (!lost.has(batch)) {
       assert.equal(errorCode, ErrorCode.NONE, `${what}: error`);
       assert.ok(first !== undefined, `${what}: nothing is read`);
@@ -58,6 +60,17 @@ async function checkAllBut(world: World, lost: ReadonlySet<SentBatch>): Promise<
       assert.ok(batchBaseOffset(first, 0) >= offset + batch.records, `${what}: something else is read`);
     }
   }
+}
+
+/** What clients were told of topics, epochs and producer ids holds; topics may be gone where the operator accepted that. */
+async function checkPromises(world: World): Promise<void> {
+  const { topics } = (await world.readEverything())!;
+  for (const topic of world.model.livingTopics()) {
+    const read = topics.find(({ id }) => id === topic.id);
+    if (read === undefined) topic.fate = "deleted";
+    else world.model.leaderEpochShown(topic, read.leaderEpoch);
+  }
+  await new ScriptedClient(world).producerId();
 }
 
 /** Writes to every partition: what is given out lies beyond all that ever was. */
@@ -94,10 +107,12 @@ async function startOrAccept(world: World): Promise<boolean> {
 
 /** What holds after any damage, and after the next restart too. */
 async function checkAfterDamage(world: World, lost: ReadonlySet<SentBatch>): Promise<void> {
+  await checkPromises(world);
   await checkAllBut(world, lost);
   await checkNewOffsets(world);
   world.crash("power");
   await world.start();
+  await checkPromises(world);
   await checkAllBut(world, lost);
   await world.stop();
   await world.start();
@@ -240,4 +255,213 @@ describe("damage in the log", () => {
       assert.ok(spoilt > 0);
     });
   }
+});
+
+/** Harms a snapshot somewhere. */
+function damageSnapshot(world: World, position: number, random: SimRandom): void {
+  const name = `snapshot/${String(position).padStart(20, "0")}.snapshot`;
+  const size = world.simulation.files().get(name)!.length;
+  world.simulation.disk.flipBit(name, random.between(0, size - 1));
+}
+
+describe("damaged snapshots", () => {
+  const MANY = { "snapshot.interval.bytes": "1" };
+
+  it("the newest: the one before it and a longer replay give the same state", async () => {
+    for (const seed of seeds(10)) {
+      const world = await killedWorld({ seed, settings: MANY });
+      const random = new SimRandom(seed, "damage");
+      damageSnapshot(world, snapshotPositions(world)[0]!, random);
+      await world.start(); // which compares the folds
+      assert.ok(
+        world.lines.some((line) => line.includes("snapshot")),
+        "silent",
+      );
+      await world.verify();
+    }
+  });
+
+  it("do not count as one of the two that files are freed below", async () => {
+    for (const seed of seeds(10)) {
+      const world = await killedWorld({ seed, settings: { ...MANY, "log.retention.check.interval.ms": "25" } });
+      const random = new SimRandom(seed, "damage");
+      damageSnapshot(world, snapshotPositions(world)[0]!, random);
+      await world.start();
+      await world.verify();
+      const [newest] = snapshotPositions(world);
+      const { partitions } = world.model.livingTopics().find(({ name }) => name === "metrics")!;
+      await new ScriptedClient(world).produce(partitions[0]!, Buffer.alloc(2000));
+      await world.simulation.runUntil(() => snapshotPositions(world)[0] !== newest);
+      await world.pass(10); // files may go now
+      world.crash("power");
+      damageSnapshot(world, snapshotPositions(world)[0]!, random);
+      await world.start();
+      await world.verify();
+    }
+  });
+
+  it("both, with all of the log there: it is read from its beginning", async () => {
+    for (const seed of seeds(10)) {
+      const world = await killedWorld({ seed, settings: MANY });
+      const random = new SimRandom(seed, "damage");
+      for (const position of snapshotPositions(world)) damageSnapshot(world, position, random);
+      await world.start();
+      await world.verify();
+    }
+  });
+
+  it("both, with a part of the log freed: refused, and accepted with the topics that still have records", async () => {
+    let refused = 0;
+    for (const seed of seeds(10)) {
+      const settings = { ...MANY, "log.retention.check.interval.ms": "25" };
+      const world = await killedWorld({ seed, settings }, async (alive) => {
+        // A topic whose creation stands in a file without records, which goes as soon as it may.
+        const client = new ScriptedClient(alive);
+        const early = await client.createTopic("early", { partitions: 2 });
+        await alive.pass(100);
+        for (const place of early.partitions) await client.produce(place, "early");
+      });
+      const random = new SimRandom(seed, "damage");
+      const isFreed = layOut(world.simulation.files())[0]!.position > 0;
+      for (const position of snapshotPositions(world)) damageSnapshot(world, position, random);
+      assert.equal(await startOrAccept(world), isFreed);
+      await checkAfterDamage(world, new Set());
+      if (isFreed) refused += 1;
+    }
+    assert.ok(refused > 0);
+  });
+});
+
+describe("missing files", () => {
+  it("a file of the log that is read again at start", async () => {
+    for (const seed of seeds(10)) {
+      const world = await killedWorld({ seed });
+      const groups = layOut(world.simulation.files());
+      const file = new SimRandom(seed, "damage").pick(walFiles(groups).slice(0, -1));
+      const gone = groups.filter((group) => group.file === file);
+      const lost = batchesIn(world, gone);
+      await world.offline((disk) => disk.remove(file));
+      const refused = await startOrAccept(world);
+      assert.equal(
+        refused,
+        gone.some(({ hasState }) => hasState),
+      );
+      assert.ok(world.lines.some((line) => line.includes("damage")));
+      await checkAfterDamage(world, lost);
+    }
+  });
+
+  it("a file of the log that only consumers need", async () => {
+    for (const seed of seeds(10)) {
+      const world = await killedWorld({ seed, settings: { "snapshot.interval.bytes": "1" } });
+      const [newest] = snapshotPositions(world);
+      const groups = layOut(world.simulation.files()).filter(({ position }) => position < newest!);
+      const file = new SimRandom(seed, "damage").pick(walFiles(groups));
+      const lost = batchesIn(
+        world,
+        groups.filter((group) => group.file === file),
+      );
+      await world.offline((disk) => disk.remove(file));
+      assert.equal(await startOrAccept(world), false);
+      if (lost.size > 0)
+        assert.ok(
+          world.lines.some((line) => line.includes(file)),
+          "silent",
+        );
+      await checkAfterDamage(world, lost);
+    }
+  });
+
+  it("indexes: their rows are found again in the log", async () => {
+    for (const seed of seeds(5)) {
+      const world = await killedWorld({ seed, settings: { "snapshot.interval.bytes": "1" } });
+      await world.start();
+      await world.stop();
+      const random = new SimRandom(seed, "damage");
+      const files = world.simulation.files();
+      for (const [name, { length }] of files) {
+        if (!name.endsWith(".index") || length === 0) continue;
+        if (random.chance(0.5)) world.simulation.disk.flipBit(name, random.between(0, length - 1));
+        else await world.offline((disk) => disk.remove(name));
+      }
+      await world.start();
+      await world.verify();
+    }
+  });
+});
+
+describe("lost state records", () => {
+  it("hazard: recreating a topic shows old records, also when its deletion and creation are lost", async () => {
+    for (const seed of seeds(3)) {
+      for (const isCreationKept of [true, false]) {
+        const world = new World({ seed, settings: NO_SNAPSHOTS });
+        const client = new ScriptedClient(world);
+        await world.start();
+        const older = await client.createTopic("sessions", { partitions: 2 });
+        for (const place of older.partitions) await client.produce(place, "of the older one");
+        await world.pass(100);
+        await client.deleteTopic(older);
+        if (isCreationKept) await world.pass(100);
+        const newer = await client.createTopic("sessions");
+        await world.pass(100);
+        await client.produce(newer.partitions[0]!, "of the newer one");
+        await world.verify();
+        world.crash("power");
+        const [, lost] = walFiles(layOut(world.simulation.files()));
+        await world.offline((disk) => disk.remove(lost!));
+        assert.ok(await startOrAccept(world));
+        assert.ok(
+          world.lines.some((line) => line.includes("given up")),
+          "silent",
+        );
+        await checkAfterDamage(world, new Set());
+      }
+    }
+  });
+});
+
+describe("what a cut leaves behind", () => {
+  it("hazard: an older whole group behind the cut is not taken for one of the log", async () => {
+    let tails = 0;
+    for (const seed of seeds(40)) {
+      const settings = { ...NO_SNAPSHOTS, "wal.indexing.interval.ms": "1000000" };
+      const world = new World({ seed, settings });
+      world.simulation.crashAt(40 + seed, "kill");
+      const workload = new Workload(world);
+      workload.start();
+      if ((await world.start()) && (await world.letIn(() => workload.isDone))) continue;
+      world.died("kill");
+      // A group that was not durable, with a whole one behind it: power loss can leave it torn.
+      const { durable } = world.running.broker.store.wal;
+      const groups = layOut(world.simulation.files());
+      const torn = groups.findIndex(({ position }) => position >= durable);
+      if (torn === -1 || torn === groups.length - 1) continue;
+      tails += 1;
+      const { file, at } = groups[torn]!;
+      world.simulation.disk.zero(file, at, 20);
+      const whole = world.simulation.files().get(file)!;
+      await world.start();
+      const { cutBytes } = world.running.opened.report;
+      assert.equal(cutBytes, whole.length - at);
+      const aside = world.simulation.files().get(`${file}.${at}.cut`);
+      assert.ok(aside?.equals(whole.subarray(at)), "what was cut is kept aside");
+      assert.ok(
+        world.lines.some((line) => line.includes(`cut ${cutBytes} bytes`)),
+        "and the operator is told",
+      );
+      await world.verify();
+      world.crash("power");
+      // The cut is taken back, as by a disk that lied.
+      await world.offline(async (disk) => {
+        const again = await disk.open(file, "readWrite");
+        await again.write([whole.subarray(at)], at);
+        await again.sync();
+        await again.close();
+      });
+      await world.start();
+      assert.equal(world.running.opened.report.damage.length, 0);
+      await world.verify();
+    }
+    assert.ok(tails > 0);
+  });
 });

@@ -22,7 +22,7 @@ const BATCH = 2;
 const STATE = 3;
 const GROUP = 4;
 
-/** All groups of all files, in order. The files must be intact. */
+/** All groups of all files, in order. The files must be intact, but for a group at the end that is not all there. */
 export function layOut(files: ReadonlyMap<string, Buffer>): LaidOutGroup[] {
   const names = [...files.keys()].filter((name) => name.endsWith(".wal")).sort();
   return names.flatMap((name) => layOutFile(name, files.get(name)!));
@@ -31,11 +31,12 @@ export function layOut(files: ReadonlyMap<string, Buffer>): LaidOutGroup[] {
 function layOutFile(file: string, bytes: Buffer): LaidOutGroup[] {
   const groups: LaidOutGroup[] = [];
   let at = 0;
-  while (at < bytes.length) {
+  while (at + GROUP_HEADER <= bytes.length) {
     if (bytes.readUInt16LE(at) !== 0xca7e || bytes[at + 2] !== GROUP) throw new Error(`${file} has no group at ${at}`);
     const position = Number(bytes.readBigUInt64LE(at + 12));
     const durablePosition = Number(bytes.readBigUInt64LE(at + 28));
     const end = at + GROUP_HEADER + bytes.readUInt32LE(at + 44);
+    if (end > bytes.length) return groups;
     const batches: LaidOutGroup["batches"][number][] = [];
     let hasState = false;
     for (let recordAt = at + GROUP_HEADER; recordAt < end; ) {
