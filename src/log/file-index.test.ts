@@ -83,7 +83,7 @@ test("each partition's rows are read back from where its range says", async () =
     assert.equal(first!.index, undefined, "the rows' memory is given back");
     assert.deepEqual(rowsOf(await readStoredIndex(disk, file, first!.stored!)), ROWS_0);
     assert.deepEqual(rowsOf(await readStoredIndex(disk, file, second!.stored!)), ROWS_7);
-    assert.deepEqual(await readFileDirectory(disk, file), [
+    assert.deepEqual((await readFileDirectory(disk, file))?.rows, [
       { topicId: TOPIC_ID, partition: 0, stored: first!.stored, firstOffset: 0, endOffset: 4 },
       { topicId: TOPIC_ID, partition: 7, stored: second!.stored, firstOffset: 2 ** 40, endOffset: 2 ** 40 + 1 },
     ]);
@@ -118,7 +118,7 @@ test("a file of many partitions, written in several pieces", async () => {
       const index = await readStoredIndex(disk, file, ranges[partition]!.stored!);
       assert.deepEqual(rowsOf(index), many[partition]);
     }
-    assert.equal((await readFileDirectory(disk, file))?.length, 40);
+    assert.equal((await readFileDirectory(disk, file))?.rows.length, 40);
   });
 });
 
@@ -126,7 +126,7 @@ test("the index of a file without batches has an empty directory", async () => {
   await inSimulation(async ({ disk }) => {
     const file = sealedFile({});
     await writeFileIndex(disk, file);
-    assert.deepEqual(await readFileDirectory(disk, file), []);
+    assert.deepEqual((await readFileDirectory(disk, file))?.rows, []);
   });
 });
 
@@ -135,7 +135,7 @@ test("half an index that a crash has left is written anew", async () => {
     const file = sealedFile({ 0: ROWS_0 });
     await replaceBytes(disk, file.indexName, Buffer.alloc(5000, 7));
     await writeFileIndex(disk, file);
-    assert.equal((await readFileDirectory(disk, file))?.length, 1);
+    assert.equal((await readFileDirectory(disk, file))?.rows.length, 1);
   });
 });
 
@@ -166,7 +166,7 @@ test("with any bit of directory or footer wrong there is no directory", async ()
       assert.equal(await readFileDirectory(disk, file), undefined, `bit ${bit}`);
     }
     await replaceBytes(disk, file.indexName, good);
-    assert.equal((await readFileDirectory(disk, file))?.length, 2);
+    assert.equal((await readFileDirectory(disk, file))?.rows.length, 2);
   });
 });
 

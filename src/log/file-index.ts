@@ -36,6 +36,12 @@ export interface DirectoryRow {
   readonly endOffset: number;
 }
 
+export interface FileDirectory {
+  /** Position behind the file's last byte. */
+  readonly end: number;
+  readonly rows: readonly DirectoryRow[];
+}
+
 /** Writes the index of a sealed file and makes it durable. Ranges then carry where their rows are. */
 export async function writeFileIndex(disk: Disk, file: WalFile): Promise<void> {
   await disk.remove(file.indexName).catch((error: unknown) => {
@@ -93,7 +99,7 @@ export async function readStoredIndex(disk: Disk, file: WalFile, stored: StoredI
 }
 
 /** Reads an index file's directory; undefined when there is no intact index of this file. */
-export async function readFileDirectory(disk: Disk, file: WalFile): Promise<DirectoryRow[] | undefined> {
+export async function readFileDirectory(disk: Disk, file: WalFile): Promise<FileDirectory | undefined> {
   let source;
   try {
     source = await disk.open(file.indexName, "read");
@@ -113,7 +119,8 @@ export async function readFileDirectory(disk: Disk, file: WalFile): Promise<Dire
     const directory = Buffer.allocUnsafe(rows * DIRECTORY_ROW_BYTES);
     await source.read(directory, directoryAt);
     const crc = crc32c(footer.subarray(0, 36), crc32c(directory));
-    return crc === footer.readUInt32LE(36) ? decodeDirectory(directory, rows) : undefined;
+    if (crc !== footer.readUInt32LE(36)) return undefined;
+    return { end: readU64(footer, 8), rows: decodeDirectory(directory, rows) };
   } finally {
     await source.close();
   }

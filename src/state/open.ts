@@ -20,7 +20,7 @@ import {
   setSnapshotsAside,
   writeSnapshot,
 } from "../log/snapshot.ts";
-import { WAL_FOLDER, type WalFile } from "../log/wal-file.ts";
+import { parseWalFileName, WAL_FOLDER, WalFile } from "../log/wal-file.ts";
 import type { BatchRecord } from "../log/wal-record.ts";
 import type { Disk } from "../ports/disk.ts";
 import { Writer } from "../protocol/codec/writer.ts";
@@ -273,12 +273,12 @@ function dropMissingFiles(
 
 /**
  * Lets every partition that may have lost its newest batches go on beyond any offset that can have been given out: exactly
- * where the file's own index tells, else by the most that the lost bytes can have held.
+ * where indexes tell, else by the most that the lost bytes can have held.
  */
 async function skipLostOffsets(disk: Disk, state: State, report: RecoveryReport): Promise<string[]> {
   const lines: string[] = [];
   for (const damage of report.damage) {
-    const told = await offsetsFromIndex(disk, report, damage);
+    const told = await offsetsFromIndexes(disk, damage);
     const most = Math.floor((damage.to - damage.from) / SMALLEST_BATCH_RECORD_BYTES) * MOST_OFFSETS_PER_BATCH;
     for (const topic of state.topics()) {
       for (const partition of topic.partitions) {
@@ -311,15 +311,20 @@ function unknownEnd(partition: PartitionLog, damage: Damage, most: number): numb
   return end;
 }
 
-async function offsetsFromIndex(
-  disk: Disk,
-  report: RecoveryReport,
-  damage: Damage,
-): Promise<ReadonlyMap<string, number> | undefined> {
-  const file = report.files.find(({ base, end }) => base <= damage.from && damage.to <= end);
-  const directory = file === undefined ? undefined : await readFileDirectory(disk, file);
-  if (directory === undefined) return undefined;
-  return new Map(directory.map(({ topicId, partition, endOffset }) => [`${topicId}/${partition}`, endOffset]));
+/** Where each partition ended behind the damage; undefined unless indexes tell of all of it, those of lost files included. */
+async function offsetsFromIndexes(disk: Disk, damage: Damage): Promise<ReadonlyMap<string, number> | undefined> {
+  const ends = new Map<string, number>();
+  let toldTo: number = damage.from;
+  for (const name of await disk.list(WAL_FOLDER)) {
+    if (!name.endsWith(".index")) continue;
+    const parsed = parseWalFileName(name.replace(/index$/, "wal"));
+    if (parsed === undefined || parsed.base > toldTo) continue;
+    const directory = await readFileDirectory(disk, new WalFile(parsed.base, parsed.incarnation));
+    if (directory === undefined || directory.end <= toldTo) continue;
+    for (const { topicId, partition, endOffset } of directory.rows) ends.set(`${topicId}/${partition}`, endOffset);
+    toldTo = directory.end;
+  }
+  return toldTo >= damage.to ? ends : undefined;
 }
 
 /** A power loss can take back the removal of an index and not that of its file. */

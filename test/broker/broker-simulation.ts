@@ -216,3 +216,21 @@ export function recordsOf(answer: { readonly records: readonly Buffer[] | null }
     [...readRecords(batch)].map(({ offset, value }): [number, string | null] => [offset, value?.toString() ?? null]),
   );
 }
+
+/** All records of one partition, read as a consumer does: fetch by fetch, on from behind the last record. */
+export async function readAll(
+  client: KafkaClient,
+  place: Place,
+  options: FetchOptions = {},
+): Promise<[number, string | null][]> {
+  const records: [number, string | null][] = [];
+  for (let next = options.offset ?? 0; ; ) {
+    const answer = await fetch(client, place, { ...options, offset: next });
+    assert.equal(answer.errorCode, ErrorCode.NONE);
+    if (next >= answer.highWatermark) return records;
+    const fetched = recordsOf(answer).filter(([offset]) => offset >= next);
+    assert.ok(fetched.length > 0, `a fetch from ${next} below the high watermark ${answer.highWatermark} gave nothing`);
+    records.push(...fetched);
+    next = fetched.at(-1)![0] + 1;
+  }
+}

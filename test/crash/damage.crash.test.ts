@@ -348,6 +348,10 @@ describe("missing files", () => {
       );
       assert.ok(world.lines.some((line) => line.includes("damage")));
       await checkAfterDamage(world, lost);
+      // The index that is left tells where each partition went on: no offset is passed over without need.
+      for (const { place, offset } of world.model.knownBatches()) {
+        if (place.topic.fate === "there") assert.ok(offset! < 1000, `${place.topic.name} goes on at ${offset}`);
+      }
     }
   });
 
