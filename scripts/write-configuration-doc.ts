@@ -7,7 +7,13 @@ import { writeFileSync } from "node:fs";
 import type { Setting } from "../src/config/setting.ts";
 import { ALIASES, BROKER_FOR_TOPIC } from "../src/config/synonyms.ts";
 import { STORAGE } from "../src/config/table/storage.ts";
-import { BROKER_SETTINGS, GROUP_SETTINGS, TOPIC_SETTINGS, type TopicKey } from "../src/config/tables.ts";
+import {
+  BROKER_SETTINGS,
+  CLIENT_METRICS_SETTINGS,
+  GROUP_SETTINGS,
+  TOPIC_SETTINGS,
+  type TopicKey,
+} from "../src/config/tables.ts";
 
 export const CONFIGURATION_DOC = new URL("../docs/configuration.md", import.meta.url);
 
@@ -24,8 +30,14 @@ Chronik has Kafka's settings under Kafka's names, and a few of its own. They com
 A key that does not exist stops the start, and so does a value that is not valid. A setting that Kafka has and that
 means nothing here is accepted, said once at the start, and listed below with the reason.
 
-"Changes" says when a new value counts, as in Kafka: after a restart, or at once for one broker or for all. Changing
-settings of a running broker is not part of this version yet.
+"Changes" says when a new value counts: after a restart, or at once. What changes at once can be set while the broker runs,
+for one broker or for all of them, and comes before everything above:
+
+    kafka-configs.sh --bootstrap-server HOST:PORT --alter --entity-type brokers --entity-default --add-config log.retention.ms=3600000
+
+Settings of topics, groups and subscriptions of client metrics are set in the same way. A value may have up to 32,767
+bytes, and up to 10,000 groups, and as many subscriptions, may have settings.
+
 A 64-bit number beyond 2^53-1, such as 9223372036854775807 for "never", is kept and shown exactly; the broker works
 with 2^53-1 in its place.
 
@@ -66,6 +78,7 @@ export function configurationDoc(): string {
     ...withoutMeaning("the broker", broker),
     ...withoutMeaning("a topic", [...TOPIC_SETTINGS]),
     ...withoutMeaning("a group", [...GROUP_SETTINGS]),
+    ...withoutMeaning("a subscription of client metrics", [...CLIENT_METRICS_SETTINGS]),
   ].join("\n");
 }
 

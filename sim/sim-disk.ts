@@ -76,6 +76,7 @@ export interface SimDiskOptions {
 }
 
 export class SimDisk implements Disk {
+  readonly location = "/simulated";
   /** May be changed at any time. */
   faults: DiskFaults;
   readonly random: SimRandom;
@@ -165,6 +166,10 @@ export class SimDisk implements Disk {
 
   async freeBytes(): Promise<number> {
     return this.#names("read the free space of", "the disk", () => this.spareBytes());
+  }
+
+  async totalBytes(): Promise<number> {
+    return this.#names("read the size of", "the disk", () => this.faults.capacityBytes);
   }
 
   spareBytes(): number {

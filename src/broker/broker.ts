@@ -3,7 +3,8 @@
  */
 import type { BatchReader } from "../log/batch-reader.ts";
 import { ByteBudget } from "../log/byte-budget.ts";
-import type { Clock } from "../ports/clock.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
+import type { Disk } from "../ports/disk.ts";
 import type { Address, Listener, Network, Socket, SocketEvents } from "../ports/network.ts";
 import type { Random } from "../ports/random.ts";
 import { Writer } from "../protocol/codec/writer.ts";
@@ -19,6 +20,7 @@ export interface BrokerOptions {
   readonly reader: BatchReader;
   readonly clock: Clock;
   readonly random: Random;
+  readonly disk: Disk;
   readonly log: (line: string) => void;
   /** Something failed that must not: ends the process. */
   readonly fail: (error: unknown) => void;
@@ -44,6 +46,7 @@ export class Broker {
   readonly reader: BatchReader;
   readonly clock: Clock;
   readonly random: Random;
+  readonly disk: Disk;
   readonly log: (line: string) => void;
   readonly fail: (error: unknown) => void;
   /** Shared by all answers: used within one turn only. */
@@ -60,6 +63,7 @@ export class Broker {
   readonly #largeRequests: ByteBudget;
   readonly #smallRequests = new ByteBudget(SMALL_REQUESTS_BYTES);
   readonly #throttled = new Set<Connection>();
+  #deadlineTimer: Timer | undefined;
   #stopping = false;
 
   constructor(options: BrokerOptions) {
@@ -68,6 +72,7 @@ export class Broker {
     this.reader = options.reader;
     this.clock = options.clock;
     this.random = options.random;
+    this.disk = options.disk;
     this.log = options.log;
     this.fail = options.fail;
     this.producerIds = new ProducerIds(this.store);
@@ -115,6 +120,7 @@ export class Broker {
   /** Stops listening, answers what was asked, and closes the connections. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#deadlineTimer?.cancel();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     for (const fetch of [...this.parkedFetches]) fetch.stopWaiting();
     await this.store.wal.flush();
@@ -142,10 +148,9 @@ export class Broker {
   }
 
   #checkDeadlines(): void {
-    if (this.#stopping) return;
     const nowMs = this.clock.monotonicMs();
     const idleSinceMs = nowMs - this.store.state.broker["connections.max.idle.ms"];
     for (const connection of this.#connections) connection.checkDeadlines(nowMs, idleSinceMs);
-    this.clock.schedule(DEADLINE_CHECK_MS, () => this.#checkDeadlines());
+    this.#deadlineTimer = this.clock.schedule(DEADLINE_CHECK_MS, () => this.#checkDeadlines());
   }
 }

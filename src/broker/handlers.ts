@@ -9,11 +9,22 @@ import { handleMetadata } from "./handlers/03-metadata.ts";
 import { handleApiVersions } from "./handlers/18-api-versions.ts";
 import { handleCreateTopics } from "./handlers/19-create-topics.ts";
 import { handleDeleteTopics } from "./handlers/20-delete-topics.ts";
+import { handleDeleteRecords } from "./handlers/21-delete-records.ts";
 import { handleInitProducerId } from "./handlers/22-init-producer-id.ts";
 import { handleOffsetForLeaderEpoch } from "./handlers/23-offset-for-leader-epoch.ts";
+import { handleDescribeAcls } from "./handlers/29-describe-acls.ts";
 import { handleDescribeConfigs } from "./handlers/32-describe-configs.ts";
+import { handleAlterConfigs } from "./handlers/33-alter-configs.ts";
+import { handleDescribeLogDirs } from "./handlers/35-describe-log-dirs.ts";
 import { handleCreatePartitions } from "./handlers/37-create-partitions.ts";
+import { handleElectLeaders } from "./handlers/43-elect-leaders.ts";
+import { handleIncrementalAlterConfigs } from "./handlers/44-incremental-alter-configs.ts";
+import { handleAlterPartitionReassignments } from "./handlers/45-alter-partition-reassignments.ts";
+import { handleListPartitionReassignments } from "./handlers/46-list-partition-reassignments.ts";
 import { handleDescribeCluster } from "./handlers/60-describe-cluster.ts";
+import { handleDescribeProducers } from "./handlers/61-describe-producers.ts";
+import { handleListConfigResources } from "./handlers/74-list-config-resources.ts";
+import { handleDescribeTopicPartitions } from "./handlers/75-describe-topic-partitions.ts";
 
 /** Version 6 is defined for two-phase commit (KIP-939), and not stable in Kafka 4.2. */
 const INIT_PRODUCER_ID_VERSIONS = { min: 0, max: 5 };
@@ -26,11 +37,22 @@ const HANDLERS: readonly Handler[] = [
   handler(APIS.apiVersions, handleApiVersions),
   handler(APIS.createTopics, handleCreateTopics),
   handler(APIS.deleteTopics, handleDeleteTopics),
+  handler(APIS.deleteRecords, handleDeleteRecords),
   handler(APIS.initProducerId, handleInitProducerId, INIT_PRODUCER_ID_VERSIONS),
   handler(APIS.offsetForLeaderEpoch, handleOffsetForLeaderEpoch),
+  handler(APIS.describeAcls, handleDescribeAcls),
   handler(APIS.describeConfigs, handleDescribeConfigs),
+  handler(APIS.alterConfigs, handleAlterConfigs),
+  handler(APIS.describeLogDirs, handleDescribeLogDirs),
   handler(APIS.createPartitions, handleCreatePartitions),
+  handler(APIS.electLeaders, handleElectLeaders),
+  handler(APIS.incrementalAlterConfigs, handleIncrementalAlterConfigs),
+  handler(APIS.alterPartitionReassignments, handleAlterPartitionReassignments),
+  handler(APIS.listPartitionReassignments, handleListPartitionReassignments),
   handler(APIS.describeCluster, handleDescribeCluster),
+  handler(APIS.describeProducers, handleDescribeProducers),
+  handler(APIS.listConfigResources, handleListConfigResources),
+  handler(APIS.describeTopicPartitions, handleDescribeTopicPartitions),
 ];
 
 const BY_KEY: (Handler | undefined)[] = [];

@@ -5,7 +5,6 @@
 
 import type { PartitionLog } from "../log/partition-log.ts";
 import type { Timer } from "../ports/clock.ts";
-import type { Disk } from "../ports/disk.ts";
 import type { Topic } from "../state/state.ts";
 import type { Broker } from "./broker.ts";
 
@@ -18,20 +17,13 @@ const MAX_PRODUCERS_PER_PARTITION = 10_000;
 /** Producer ids in one state record. */
 const EXPIRED_PER_RECORD = 1_000;
 
-export interface HousekeepingOptions {
-  readonly broker: Broker;
-  readonly disk: Disk;
-}
-
 export class Housekeeping {
   readonly #broker: Broker;
-  readonly #disk: Disk;
   readonly #timers = new Map<string, Timer>();
   #stopped = false;
 
-  constructor(options: HousekeepingOptions) {
-    this.#broker = options.broker;
-    this.#disk = options.disk;
+  constructor(broker: Broker) {
+    this.#broker = broker;
   }
 
   /** Looks at the free disk before anything is accepted, then goes on by itself. */
@@ -64,9 +56,9 @@ export class Housekeeping {
   }
 
   async #checkSpace(): Promise<void> {
-    const { store, log } = this.#broker;
+    const { store, disk, log } = this.#broker;
     const floor = store.state.broker["wal.min.free.bytes"];
-    const low = (await this.#disk.freeBytes()) < floor;
+    const low = (await disk.freeBytes()) < floor;
     if (low === this.#broker.spaceLow) return;
     this.#broker.spaceLow = low;
     if (low) log(`error: less than wal.min.free.bytes (${floor}) is free on the disk: produce requests are refused`);

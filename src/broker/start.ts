@@ -61,8 +61,8 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   }
   store.append({ type: 2, value: { brokerId: nodeId, incarnation } });
   const { reader } = store;
-  const broker = new Broker({ nodeId, store, reader, clock, random, log, fail });
-  const housekeeping = new Housekeeping({ broker, disk });
+  const broker = new Broker({ nodeId, store, reader, clock, random, disk, log, fail });
+  const housekeeping = new Housekeeping(broker);
   await housekeeping.start();
   const addresses: Address[] = [];
   for (const { host, port, advertised } of settings.listeners) {

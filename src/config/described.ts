@@ -27,6 +27,8 @@ export const CONFIG_SOURCE = {
   dynamicDefaultBroker: 3,
   staticBroker: 4,
   default: 5,
+  clientMetrics: 7,
+  group: 8,
 } as const;
 
 export type ConfigSource = (typeof CONFIG_SOURCE)[keyof typeof CONFIG_SOURCE];

@@ -15,7 +15,7 @@ import { nearest } from "./nearest.ts";
 import { parseProperties } from "./properties.ts";
 import { ALIASES, BROKER_FOR_TOPIC } from "./synonyms.ts";
 import { BROKER_SETTINGS, type BrokerConfig, TOPIC_SETTINGS, type TopicKey } from "./tables.ts";
-import { topicConfigProblem, topicDefaults } from "./topic-config.ts";
+import { topicDefaultsProblems } from "./topic-config.ts";
 
 /** What the broker starts with. */
 export interface BrokerSettings {
@@ -206,9 +206,5 @@ function conflicts(config: BrokerConfig, layers: BrokerLayers): string[] {
     const [smaller, larger] = [config[small], config[large]];
     if (smaller > larger) errors.push(`${small} (${smaller}) is more than ${large} (${larger}): raise the latter`);
   }
-  const problem = topicConfigProblem(new Map(), layers);
-  if (problem !== null) errors.push(problem);
-  if (topicDefaults(layers)["retention.ms"] === 0)
-    errors.push("log.retention.ms is 0: give -1 (no limit) or at least 1");
-  return errors;
+  return [...errors, ...topicDefaultsProblems(layers)];
 }

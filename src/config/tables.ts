@@ -1,6 +1,7 @@
-/** All settings, by what they belong to: a broker, a topic, a group. */
+/** All settings, by what they belong to: a broker, a topic, a group, a subscription of client metrics. */
 import type { Setting, Values } from "./setting.ts";
 import { BROKER } from "./table/broker.ts";
+import { CLIENT_METRICS } from "./table/client-metrics.ts";
 import { GROUP } from "./table/group.ts";
 import { GROUPS } from "./table/groups.ts";
 import { LOG } from "./table/log.ts";
@@ -26,6 +27,7 @@ const BROKER_TABLE = {
 
 export type BrokerKey = keyof typeof BROKER_TABLE;
 export type TopicKey = keyof typeof TOPIC;
+export type GroupKey = keyof typeof GROUP;
 
 /**
  * What the broker runs with, by key. Only settings that have an effect are in it: `config["segment.bytes"]` does not
@@ -37,7 +39,8 @@ export type TopicConfig = Values<typeof TOPIC>;
 
 export const BROKER_SETTINGS = settingsByKey<BrokerKey>(BROKER_TABLE);
 export const TOPIC_SETTINGS = settingsByKey<TopicKey>(TOPIC);
-export const GROUP_SETTINGS = settingsByKey<keyof typeof GROUP>(GROUP);
+export const GROUP_SETTINGS = settingsByKey<GroupKey>(GROUP);
+export const CLIENT_METRICS_SETTINGS = settingsByKey<keyof typeof CLIENT_METRICS>(CLIENT_METRICS);
 
 /** Sorted by key. A Map, because keys come from outside: "constructor" is none of them. */
 function settingsByKey<K extends string>(table: Readonly<Record<K, Setting>>): ReadonlyMap<string, Setting> {

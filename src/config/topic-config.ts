@@ -4,6 +4,7 @@ import { CONFIG_SOURCE, type DescribedConfig, described } from "./described.ts";
 import { type Checked, type Setting } from "./setting.ts";
 import { BROKER_FOR_TOPIC, UNIT_MS } from "./synonyms.ts";
 import { TOPIC_SETTINGS, type TopicConfig, type TopicKey } from "./tables.ts";
+import { unknownKey, valueProblem } from "./texts-check.ts";
 
 /** What a topic without settings of its own runs with. Resolve it again when the broker's settings change. */
 export function topicDefaults(layers: BrokerLayers): TopicConfig {
@@ -36,14 +37,19 @@ export function topicConfigProblem(overrides: ReadonlyMap<string, string | null>
   const nulls = [...overrides].filter(([, text]) => text === null).map(([key]) => key);
   if (nulls.length > 0) return `Null value not supported for topic configs: ${nulls.join(",")}`;
   const texts = overrides as Texts;
-  for (const key of texts.keys()) {
-    if (!TOPIC_SETTINGS.has(key)) return `Unknown topic config name: ${key}`;
-  }
-  for (const [key, text] of texts) {
-    const checked = TOPIC_SETTINGS.get(key)!.check(key, text);
-    if ("error" in checked) return checked.error;
-  }
-  return conflict(texts, layers);
+  const unknown = unknownKey(TOPIC_SETTINGS, texts);
+  if (unknown !== undefined) return `Unknown topic config name: ${unknown}`;
+  return valueProblem(TOPIC_SETTINGS, texts) ?? conflict(texts, layers);
+}
+
+/** What is wrong with the broker's settings as the defaults of topics. */
+export function topicDefaultsProblems(layers: BrokerLayers): string[] {
+  const problem = conflict(new Map(), layers);
+  const keepsNothing = topicDefaults(layers)["retention.ms"] === 0;
+  return [
+    ...(problem === null ? [] : [problem]),
+    ...(keepsNothing ? ["log.retention.ms is 0: give -1 (no limit) or at least 1"] : []),
+  ];
 }
 
 /** What is wrong with settings that are right one by one, or null. */

@@ -85,12 +85,23 @@ class NodeDisk implements Disk {
     });
   }
 
+  get location(): string {
+    return this.#root;
+  }
+
   async freeBytes(): Promise<number> {
-    const stats = await attempt("read the free space of", this.#root, () =>
-      call<fs.StatsFs>((done) => fs.statfs(this.#root, done)),
-    );
+    const stats = await this.#volume();
     // What this user may still take; the system keeps some of `bfree` for root.
     return stats.bavail * stats.bsize;
+  }
+
+  async totalBytes(): Promise<number> {
+    const stats = await this.#volume();
+    return stats.blocks * stats.bsize;
+  }
+
+  #volume(): Promise<fs.StatsFs> {
+    return attempt("read the free space of", this.#root, () => call((done) => fs.statfs(this.#root, done)));
   }
 
   async #openFile(operation: string, name: string, flags: string): Promise<DiskFile> {

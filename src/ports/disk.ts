@@ -11,6 +11,8 @@
  * Every rejection is an `IoError`; of `write`, `sync`, `truncate` and `syncFolder` always of kind `fatal`.
  */
 export interface Disk {
+  /** Where the folder is, for people: an absolute path where there is one. */
+  readonly location: string;
   /** Opens an existing file. `notFound` when there is none. */
   open(name: string, access: "read" | "readWrite"): Promise<DiskFile>;
   /** Creates an empty file for reading and writing. `conflict` when the name exists. */
@@ -27,6 +29,8 @@ export interface Disk {
   syncFolder(folder: string): Promise<void>;
   /** Bytes that can still be written. */
   freeBytes(): Promise<number>;
+  /** Size of the volume that the folder lies on. */
+  totalBytes(): Promise<number>;
 }
 
 /** An open file. Positions and sizes in bytes. */

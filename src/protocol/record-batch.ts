@@ -138,6 +138,14 @@ export function setBatchLeaderEpoch(buffer: Buffer, at: number, epoch: number): 
   buffer.writeInt32BE(epoch, at + AT_LEADER_EPOCH);
 }
 
+/** Makes `batch`, which is one whole batch, say that its records are packed with `codec`, and mends its length and CRC. */
+export function setBatchCompression(batch: Buffer, codec: CompressionName): void {
+  batch.writeInt32BE(batch.length - BATCH_LENGTH_OVERHEAD, AT_LENGTH);
+  const attributes = (batchAttributes(batch, 0) & ~CODEC_MASK) | COMPRESSION_NAMES.indexOf(codec);
+  batch.writeInt16BE(attributes, AT_ATTRIBUTES);
+  setBatchCrc(batch, 0, batch.length);
+}
+
 /** Makes the batch carry the broker's time (`message.timestamp.type=LogAppendTime`) and mends its CRC. */
 export function setBatchLogAppendTime(buffer: Buffer, at: number, timestampMs: number): void {
   buffer.writeInt16BE(batchAttributes(buffer, at) | LOG_APPEND_TIME_BIT, at + AT_ATTRIBUTES);

@@ -4,7 +4,7 @@ import type { Int64 } from "../base/int64.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { type FileRange, WalFile } from "../log/wal-file.ts";
 import type { Writer } from "../protocol/codec/writer.ts";
-import { RESOURCE_BROKER, type State, type Topic } from "./state.ts";
+import { type State, type Topic } from "./state.ts";
 import { decodeSlice, encodeSlice, type Slice } from "./state-record.ts";
 
 export interface SliceSource {
@@ -50,7 +50,7 @@ function restoreSlice(slice: Slice, state: State, files: Map<number, WalFile>): 
       state.nextProducerId = value.nextProducerId;
       state.previousStatePosition = value.previousStatePosition;
       state.stampedAt = value.stampedAt;
-      for (const { name, entries } of value.configs) state.restoreBrokerOverrides(name, toMap(entries));
+      for (const { type, name, entries } of value.configs) state.restoreOverrides(type, name, toMap(entries));
       return;
     }
     case 2: {
@@ -104,11 +104,9 @@ function restorePartition(
 }
 
 function globalSliceOf({ state, now, previousStatePosition }: SliceSource): Slice {
-  const configs = [...state.allBrokerOverrides()].map(([name, overrides]) => ({
-    type: RESOURCE_BROKER,
-    name,
-    entries: toEntries(overrides),
-  }));
+  const configs = [...state.allOverrides()].flatMap(([type, resources]) =>
+    [...resources].map(([name, overrides]) => ({ type, name, entries: toEntries(overrides) })),
+  );
   const { clusterId, starts, nextProducerId } = state;
   return {
     type: 1,

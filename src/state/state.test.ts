@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { toPosition } from "../base/brands.ts";
 import { type Uuid, uuidFromBytes } from "../base/uuid.ts";
 import { WalFile } from "../log/wal-file.ts";
-import { RESOURCE_BROKER, RESOURCE_TOPIC, State } from "./state.ts";
+import { RESOURCE_BROKER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP, RESOURCE_TOPIC, State } from "./state.ts";
 import type { StateRecord } from "./state-record.ts";
 
 const FILE = new WalFile(toPosition(0), 1);
@@ -147,6 +147,25 @@ test("expired producers are forgotten in their partition only", () => {
   assert.notEqual(second!.producers.get(7), undefined);
 });
 
+test("groups and subscriptions keep their settings apart, and are forgotten with the last of them", () => {
+  const state = fresh();
+  applyAll(state, [
+    changed(RESOURCE_GROUP, "x", { a: "1", b: "2" }),
+    changed(RESOURCE_CLIENT_METRICS, "x", { a: "3" }),
+    changed(RESOURCE_GROUP, "x", { a: null }),
+  ]);
+  assert.deepEqual(state.overridesOf(RESOURCE_GROUP), new Map([["x", new Map([["b", "2"]])]]));
+  assert.deepEqual(state.overrides(RESOURCE_CLIENT_METRICS, "x"), new Map([["a", "3"]]));
+  applyAll(state, [changed(RESOURCE_GROUP, "x", { b: null })], 3);
+  assert.equal(state.overridesOf(RESOURCE_GROUP).size, 0);
+  assert.equal(state.overrides(RESOURCE_GROUP, "x").size, 0);
+  assert.equal(state.overridesOf(RESOURCE_CLIENT_METRICS).size, 1);
+});
+
+test("settings of what nobody knows cannot be in the log", () => {
+  assert.throws(() => applyAll(fresh(), [changed(99, "x", { a: "1" })]), /resource type 99/);
+});
+
 /** A state as a snapshot gives it: everything stamped with 100, complete at 200. */
 function fromSnapshot(): State {
   const state = fresh();
@@ -168,7 +187,7 @@ test("replayed over a snapshot: what is in it already does not count twice", () 
     partitions: 3,
     overrides: new Map([["retention.ms", "9"]]),
   });
-  state.restoreBrokerOverrides("1", new Map([["log.retention.ms", "8"]]));
+  state.restoreOverrides(RESOURCE_BROKER, "1", new Map([["log.retention.ms", "8"]]));
   const replayed: readonly StateRecord[] = [
     { type: 1, value: { clusterId: "older" } },
     started(),

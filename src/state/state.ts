@@ -16,9 +16,15 @@ import type { BatchTarget } from "../log/wal.ts";
 import { NO_STATE_POSITION } from "../log/wal-record.ts";
 import type { StateRecord } from "./state-record.ts";
 
-/** Kafka's config resource types (KIP-133, KIP-226). */
+/** Kafka's types of what can have settings (KIP-133, KIP-226, KIP-714, KIP-848), but for loggers. */
 export const RESOURCE_TOPIC = 2;
 export const RESOURCE_BROKER = 4;
+export const RESOURCE_CLIENT_METRICS = 16;
+export const RESOURCE_GROUP = 32;
+
+/** What can have settings without being anything else in the state. Brokers are named by id, "" is all of them. */
+const NAMED_RESOURCES = [RESOURCE_BROKER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP] as const;
+export type NamedResource = (typeof NAMED_RESOURCES)[number];
 
 /** Settings that were changed at run time, by key. */
 export type Overrides = Texts;
@@ -77,8 +83,8 @@ export class State {
   previousStatePosition = NO_STATE_POSITION;
   readonly #topics = new Map<string, Topic>();
   readonly #topicsById = new Map<Uuid, Topic>();
-  /** Dynamic broker settings: by broker id, "" for the whole cluster. */
-  readonly #brokerOverrides = new Map<string, Overrides>();
+  /** Only what has settings is in it. Those of topics are in the topics. */
+  readonly #overrides = new Map(NAMED_RESOURCES.map((type) => [type, new Map<string, Overrides>()]));
   readonly #brokerId: string;
   readonly #atStart: Overrides;
   #broker: BrokerConfig;
@@ -100,8 +106,8 @@ export class State {
   /** Where the broker's settings come from. */
   get layers(): BrokerLayers {
     return {
-      perBroker: this.brokerOverrides(this.#brokerId),
-      clusterWide: this.brokerOverrides(""),
+      perBroker: this.overrides(RESOURCE_BROKER, this.#brokerId),
+      clusterWide: this.overrides(RESOURCE_BROKER, ""),
       atStart: this.#atStart,
     };
   }
@@ -123,12 +129,19 @@ export class State {
     return this.#topics.size;
   }
 
-  brokerOverrides(brokerId: string): Overrides {
-    return this.#brokerOverrides.get(brokerId) ?? NO_OVERRIDES;
+  overrides(type: NamedResource, name: string): Overrides {
+    return this.overridesOf(type).get(name) ?? NO_OVERRIDES;
   }
 
-  allBrokerOverrides(): ReadonlyMap<string, Overrides> {
-    return this.#brokerOverrides;
+  /** By name, all resources of a type that have settings. */
+  overridesOf(type: NamedResource): ReadonlyMap<string, Overrides> {
+    const resources = this.#overrides.get(type);
+    assert(resources !== undefined, `settings of resource type ${type} have no place in the state`);
+    return resources;
+  }
+
+  allOverrides(): ReadonlyMap<NamedResource, ReadonlyMap<string, Overrides>> {
+    return this.#overrides;
   }
 
   leaderEpoch(topic: Topic): number {
@@ -193,9 +206,13 @@ export class State {
     return topic;
   }
 
-  /** Sets the dynamic settings of one broker, or of all (""), as a whole. */
-  restoreBrokerOverrides(brokerId: string, overrides: Overrides): void {
-    this.#brokerOverrides.set(brokerId, overrides);
+  /** Sets the settings of a resource as a whole. */
+  restoreOverrides(type: number, name: string, overrides: Overrides): void {
+    const resources = this.#overrides.get(type as NamedResource);
+    assert(resources !== undefined, `settings of resource type ${type} have no place in the state`);
+    if (overrides.size === 0) resources.delete(name);
+    else resources.set(name, overrides);
+    if (type !== RESOURCE_BROKER) return;
     this.#broker = resolveBroker(this.layers);
     this.#topicDefaults = topicDefaults(this.layers);
     for (const topic of this.#topics.values()) topic.config = resolveTopic(topic.overrides, this.#topicDefaults);
@@ -246,9 +263,9 @@ export class State {
       topic.config = resolveTopic(topic.overrides, this.#topicDefaults);
       return;
     }
-    assert(value.type === RESOURCE_BROKER, `config resource type ${value.type} in the log`);
     if (position < this.stampedAt) return;
-    this.restoreBrokerOverrides(value.name, changed(this.brokerOverrides(value.name), value.entries));
+    const { type, name, entries } = value;
+    this.restoreOverrides(type, name, changed(this.overrides(type as NamedResource, name), entries));
   }
 
   #partition(place: { readonly topicId: Uuid; readonly partition: number }): PartitionLog | undefined {

@@ -25,6 +25,8 @@ interface Example<A extends Api = Api> {
   readonly check: (answer: Message<A["response"]>, version: number, given: Given) => void;
 }
 
+/** All went well. */
+const DONE = { errorCode: ErrorCode.NONE, errorMessage: null };
 const TIMESTAMP = 1_767_225_600_000;
 const TOPIC_ID_VERSIONS: ReadonlyMap<number, number> = new Map([
   [APIS.produce.key, 13],
@@ -129,6 +131,16 @@ const EXAMPLES: readonly Example[] = [
     },
   }),
   example({
+    api: APIS.deleteRecords,
+    request: (_, { topic }) => ({
+      topics: [{ name: topic, partitions: [{ partitionIndex: 0, offset: 1 }] }],
+      timeoutMs: 1000,
+    }),
+    check: ({ topics: [topic] }) => {
+      assert.deepEqual(topic!.partitions, [{ partitionIndex: 0, lowWatermark: 1, errorCode: 0 }]);
+    },
+  }),
+  example({
     api: APIS.initProducerId,
     request: () => ({ transactionalId: null, transactionTimeoutMs: 60_000 }),
     check: ({ errorCode, producerId, producerEpoch }) => {
@@ -142,6 +154,21 @@ const EXAMPLES: readonly Example[] = [
     request: (_, { topic }) => ({ topics: [{ topic, partitions: [{ partition: 0, leaderEpoch: 0 }] }] }),
     check: ({ topics: [topic] }) => {
       assert.deepEqual(topic!.partitions, [{ errorCode: 0, partition: 0, leaderEpoch: 0, endOffset: 2 }]);
+    },
+  }),
+  example({
+    api: APIS.describeAcls,
+    request: () => ({
+      resourceTypeFilter: 1,
+      resourceNameFilter: null,
+      principalFilter: null,
+      hostFilter: null,
+      operation: 1,
+      permissionType: 1,
+    }),
+    check: ({ errorCode, resources }) => {
+      assert.equal(errorCode, ErrorCode.SECURITY_DISABLED);
+      assert.deepEqual(resources, []);
     },
   }),
   example({
@@ -159,9 +186,56 @@ const EXAMPLES: readonly Example[] = [
     },
   }),
   example({
+    api: APIS.alterConfigs,
+    request: (_, { topic }) => ({
+      resources: [{ resourceType: 2, resourceName: topic, configs: [{ name: "retention.ms", value: "1" }] }],
+    }),
+    check: ({ responses: [result] }) => assert.deepEqual(result, { ...DONE, resourceType: 2, resourceName: "given" }),
+  }),
+  example({
+    api: APIS.describeLogDirs,
+    request: () => ({ topics: null }),
+    check: ({ errorCode, results: [folder] }) => {
+      assert.equal(errorCode, ErrorCode.NONE);
+      assert.ok(folder!.topics[0]!.partitions[0]!.partitionSize > 0);
+    },
+  }),
+  example({
     api: APIS.createPartitions,
     request: (_, { topic }) => ({ topics: [{ name: topic, count: 4, assignments: null }], timeoutMs: 1000 }),
     check: ({ results: [result] }) => assert.deepEqual(result, { name: "given", errorCode: 0, errorMessage: null }),
+  }),
+  example({
+    api: APIS.electLeaders,
+    request: (_, { topic }) => ({ topicPartitions: [{ topic, partitions: [0] }], timeoutMs: 1000 }),
+    check: ({ errorCode, replicaElectionResults: [topic] }) => {
+      assert.equal(errorCode, ErrorCode.NONE);
+      assert.equal(topic!.partitionResult[0]!.errorCode, ErrorCode.ELECTION_NOT_NEEDED);
+    },
+  }),
+  example({
+    api: APIS.incrementalAlterConfigs,
+    request: (_, { topic }) => {
+      const configs = [{ name: "retention.ms", configOperation: 0, value: "1" }];
+      return { resources: [{ resourceType: 2, resourceName: topic, configs }] };
+    },
+    check: ({ responses: [result] }) => assert.deepEqual(result, { ...DONE, resourceType: 2, resourceName: "given" }),
+  }),
+  example({
+    api: APIS.alterPartitionReassignments,
+    request: (_, { topic }) => ({
+      topics: [{ name: topic, partitions: [{ partitionIndex: 0, replicas: [1] }] }],
+      timeoutMs: 1000,
+    }),
+    check: ({ errorCode, responses: [topic] }) => {
+      assert.equal(errorCode, ErrorCode.NONE);
+      assert.deepEqual(topic!.partitions, [{ ...DONE, partitionIndex: 0 }]);
+    },
+  }),
+  example({
+    api: APIS.listPartitionReassignments,
+    request: () => ({ topics: null, timeoutMs: 1000 }),
+    check: ({ errorCode, topics }) => assert.deepEqual([errorCode, topics], [ErrorCode.NONE, []]),
   }),
   example({
     api: APIS.describeCluster,
@@ -170,6 +244,31 @@ const EXAMPLES: readonly Example[] = [
       assert.equal(errorCode, ErrorCode.NONE);
       assert.equal(controllerId, 1);
       assert.deepEqual(brokers, [{ brokerId: 1, host: "127.0.0.1", port: PORT, rack: null, isFenced: false }]);
+    },
+  }),
+  example({
+    api: APIS.describeProducers,
+    request: (_, { topic }) => ({ topics: [{ name: topic, partitionIndexes: [0] }] }),
+    check: ({ topics: [topic] }) => {
+      assert.deepEqual(topic!.partitions, [{ ...DONE, partitionIndex: 0, activeProducers: [] }]);
+    },
+  }),
+  example({
+    api: APIS.listConfigResources,
+    request: (version) => (version === 0 ? {} : { resourceTypes: [2] }),
+    check: ({ errorCode, configResources }, version) => {
+      assert.equal(errorCode, ErrorCode.NONE);
+      assert.deepEqual(configResources, version === 0 ? [] : [{ resourceName: "given", resourceType: 2 }]);
+    },
+  }),
+  example({
+    api: APIS.describeTopicPartitions,
+    request: (_, { topic }) => ({ topics: [{ name: topic }] }),
+    check: ({ topics: [topic], nextCursor }, _, { topicId }) => {
+      assert.equal(topic!.errorCode, ErrorCode.NONE);
+      assert.equal(topic!.topicId, topicId);
+      assert.ok(topic!.partitions.every(({ leaderId }) => leaderId === 1));
+      assert.equal(nextCursor, null);
     },
   }),
 ];

@@ -43,6 +43,9 @@ const ON_PURPOSE: Readonly<Record<string, string>> = {
   "queued.max.request.bytes": "128 MiB: everything has a bound",
 };
 
+/** Can change at a start only, where Kafka's can change before. */
+const AT_START: ReadonlySet<string> = new Set(["listeners", "listener.security.protocol.map"]);
+
 /** Every difference between what Kafka says and the table, in words. */
 function differences(facts: readonly Fact[], settings: ReadonlyMap<string, Setting>): string[] {
   return facts.flatMap((fact) => {
@@ -53,7 +56,7 @@ function differences(facts: readonly Fact[], settings: ReadonlyMap<string, Setti
     return [
       ...differs(`${name}: type`, fact.type, setting.type),
       ...(name in ON_PURPOSE ? [] : differs(`${name}: default`, kafka, setting.default.text)),
-      ...(settings === BROKER_SETTINGS
+      ...(settings === BROKER_SETTINGS && !AT_START.has(name)
         ? differs(`${name}: read-only`, fact.readOnly ?? false, setting.scope === "read-only")
         : []),
       ...differs(`${name}: secret`, fact.sensitive ?? false, isSensitive(setting)),

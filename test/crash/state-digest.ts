@@ -15,11 +15,14 @@ export function stateDigest(
 ): string {
   const { nextProducerId } = state;
   const { starts = state.starts, clusterId = state.clusterId } = before;
-  const brokerOverrides = [...state.allBrokerOverrides()].map(([id, overrides]) => [id, [...overrides]]);
+  const configs = [...state.allOverrides()].map(([type, resources]) => [
+    type,
+    [...resources].map(([name, overrides]) => [name, [...overrides]]),
+  ]);
   const topics = [...state.topics()].map(({ id, name, createdAtStart, overrides, partitions }) => {
     return { id, name, createdAtStart, overrides: [...overrides], partitions: partitions.map(partitionDigest) };
   });
-  const whole = { clusterId, starts, nextProducerId, brokerOverrides, topics };
+  const whole = { clusterId, starts, nextProducerId, configs, topics };
   return JSON.stringify(whole, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
 }
 

@@ -4,6 +4,7 @@ import type { Disk } from "../../src/ports/disk.ts";
 /** `disk` with some of its operations replaced. */
 export function wrapped(disk: Disk, replaced: Partial<Disk>): Disk {
   return {
+    location: disk.location,
     open: (name, access) => disk.open(name, access),
     create: (name) => disk.create(name),
     list: (folder) => disk.list(folder),
@@ -12,6 +13,7 @@ export function wrapped(disk: Disk, replaced: Partial<Disk>): Disk {
     remove: (name) => disk.remove(name),
     syncFolder: (folder) => disk.syncFolder(folder),
     freeBytes: () => disk.freeBytes(),
+    totalBytes: () => disk.totalBytes(),
     ...replaced,
   };
 }

@@ -221,8 +221,13 @@ for (const backend of BACKENDS) {
     });
 
     test("tells how much space is left", async (disk) => {
-      const free = await disk.freeBytes();
+      const [free, total] = [await disk.freeBytes(), await disk.totalBytes()];
       assert(Number.isSafeInteger(free) && free > 0, `${free}`);
+      assert(Number.isSafeInteger(total) && total >= free, `${total}`);
+    });
+
+    test("tells where it is", async (disk) => {
+      assert.match(disk.location, /^\//);
     });
   });
 }

@@ -15,7 +15,7 @@ import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Topic } from "../../state/state.ts";
 import { checkBatches } from "../batch-check.ts";
-import type { Broker } from "../broker.ts";
+import { packBatches, type UnpackBudget } from "../batch-compression.ts";
 import type { Exchange } from "../exchange.ts";
 
 type Produce = (typeof APIS)["produce"];
@@ -30,10 +30,11 @@ const TOPIC_IDS_SINCE = 13;
 
 export function handleProduce(exchange: ProduceExchange): void {
   const { broker, request, connection } = exchange;
-  const { wal } = broker.store;
+  const { wal, state } = broker.store;
   const refused = requestProblem(exchange);
   if (refused === undefined) wal.beginRequest(recordBytes(request.topicData));
-  const responses = request.topicData.map((topic) => produceTopic(exchange, topic, refused));
+  const budget = { leftBytes: state.broker["socket.request.max.bytes"] };
+  const responses = request.topicData.map((topic) => produceTopic({ exchange, refused, budget }, topic));
   broker.throttle(connection);
   if (request.acks !== 0) return exchange.answer({ responses }, { waitFor: wal.position });
   exchange.answerNothing();
@@ -64,11 +65,16 @@ function recordBytes(topics: readonly TopicRequest[]): number {
   return bytes;
 }
 
-function produceTopic(
-  exchange: ProduceExchange,
-  asked: TopicRequest,
-  refused: PartitionAnswer | undefined,
-): TopicAnswer {
+/** One request on its way through its partitions. */
+interface ProduceWork {
+  readonly exchange: ProduceExchange;
+  /** The answer for all partitions, when the request as a whole is wrong. */
+  readonly refused: PartitionAnswer | undefined;
+  readonly budget: UnpackBudget;
+}
+
+function produceTopic(work: ProduceWork, asked: TopicRequest): TopicAnswer {
+  const { exchange, refused } = work;
   const { broker, version } = exchange;
   const { state } = broker.store;
   const byId = version >= TOPIC_IDS_SINCE;
@@ -76,12 +82,13 @@ function produceTopic(
   const partitionResponses = asked.partitionData.map((partition): PartitionAnswer => {
     if (refused !== undefined) return { index: partition.index, ...refused };
     if (topic === undefined) return { index: partition.index, ...unknownTopic(byId && asked.topicId !== ZERO_UUID) };
-    return producePartition(broker, topic, partition, version);
+    return producePartition(work, topic, partition);
   });
   return { name: asked.name, topicId: asked.topicId, partitionResponses };
 }
 
-function producePartition(broker: Broker, topic: Topic, asked: PartitionRequest, version: number): PartitionAnswer {
+function producePartition({ exchange, budget }: ProduceWork, topic: Topic, asked: PartitionRequest): PartitionAnswer {
+  const { broker, version } = exchange;
   const { index } = asked;
   const partition = topic.partitions[index];
   if (partition === undefined) return { index, ...unknownTopic(false) };
@@ -98,10 +105,12 @@ function producePartition(broker: Broker, topic: Topic, asked: PartitionRequest,
     case "duplicate":
       return { index, errorCode: 0, baseOffset: verdict.first.baseOffset, logStartOffset: partition.logStartOffset };
     case "append": {
+      const batches = packBatches(records, verdict.batches, { config, budget });
+      if ("errorCode" in batches) return { index, ...refusal(batches.errorCode, batches.message) };
       let baseOffset = -1;
       let logAppendTimeMs: number | undefined;
-      for (const { at, sizeBytes } of verdict.batches) {
-        const appended = store.appendBatch({ topic, partition, buffer: records, at, sizeBytes });
+      for (const batch of batches) {
+        const appended = store.appendBatch({ topic, partition, ...batch });
         if (baseOffset === -1) ({ baseOffset, logAppendTimeMs } = appended);
       }
       return { index, baseOffset, logAppendTimeMs: logAppendTimeMs ?? -1, logStartOffset: partition.logStartOffset };

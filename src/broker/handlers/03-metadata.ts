@@ -24,7 +24,7 @@ type TopicRequest = NonNullable<MetadataExchange["request"]["topics"]>[number];
 /** Topics can be asked for by id from here on. Versions 10 and 11 have the field, and refuse its use. */
 const TOPIC_IDS_SINCE = 12;
 /** Every operation that Kafka knows for a topic, as a bit field. */
-const ALL_TOPIC_OPERATIONS = 0b0000_1101_1111_1000;
+export const ALL_TOPIC_OPERATIONS = 0b0000_1101_1111_1000;
 
 export function handleMetadata(exchange: MetadataExchange): void {
   const { broker, connection, request, version } = exchange;

@@ -1,13 +1,19 @@
-/** DescribeConfigs 1-4: settings of topics and of the broker, with where each comes from (KIP-133, KIP-226, KIP-569). */
+/**
+ * DescribeConfigs 1-4: settings of topics, the broker, groups and subscriptions of client metrics, with where each comes from
+ * (KIP-133, KIP-226, KIP-569). There are no loggers whose levels could be described.
+ */
 import { describeBroker, describeClusterWide } from "../../config/broker-config.ts";
+import { describeSubscription } from "../../config/client-metrics.ts";
 import type { DescribedConfig } from "../../config/described.ts";
+import { describeGroup } from "../../config/group-config.ts";
 import { describeTopic } from "../../config/topic-config.ts";
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
-import { RESOURCE_BROKER, RESOURCE_TOPIC } from "../../state/state.ts";
+import { RESOURCE_BROKER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP, RESOURCE_TOPIC } from "../../state/state.ts";
 import type { Broker } from "../broker.ts";
 import { boundedMessage } from "../error-message.ts";
+import { RESOURCE_BROKER_LOGGER } from "../config-changes.ts";
 import type { Exchange } from "../exchange.ts";
 import { topicNameProblem } from "../topic-names.ts";
 
@@ -17,7 +23,7 @@ type ResourceAnswer = NonNullable<MessageInput<DescribeConfigs["response"]>["res
 
 interface Found {
   readonly errorCode: ErrorCode;
-  readonly errorMessage: string | null;
+  readonly errorMessage: string;
   readonly configs: readonly DescribedConfig[];
 }
 
@@ -55,24 +61,39 @@ function find(broker: Broker, { resourceType, resourceName }: ResourceRequest): 
       const problem = topicNameProblem(resourceName);
       if (problem !== undefined) return failed(ErrorCode.INVALID_TOPIC_EXCEPTION, problem);
       const topic = state.topic(resourceName);
-      if (topic === undefined) {
-        return failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.");
-      }
+      if (topic === undefined) return failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "");
       return found(describeTopic(topic.overrides, state.layers));
     }
     case RESOURCE_BROKER: {
       if (resourceName === "") return found(describeClusterWide(state.layers));
-      if (resourceName === String(broker.nodeId)) return found(describeBroker(state.layers));
-      const message = `Unexpected broker id, expected ${broker.nodeId} or empty string, but received ${resourceName}`;
-      return failed(ErrorCode.INVALID_REQUEST, message);
+      return brokerProblem(broker, resourceName, " or empty string,") ?? found(describeBroker(state.layers));
     }
+    case RESOURCE_BROKER_LOGGER:
+      if (resourceName === "") return failed(ErrorCode.INVALID_REQUEST, "Broker id must not be empty");
+      return brokerProblem(broker, resourceName, "") ?? found([]);
+    case RESOURCE_CLIENT_METRICS:
+      if (resourceName === "") {
+        return failed(ErrorCode.INVALID_REQUEST, "Client metrics subscription name must not be empty");
+      }
+      return found(describeSubscription(state.overrides(RESOURCE_CLIENT_METRICS, resourceName)));
+    case RESOURCE_GROUP:
+      if (resourceName === "") return failed(ErrorCode.INVALID_REQUEST, "Group name must not be empty");
+      return found(describeGroup(state.overrides(RESOURCE_GROUP, resourceName), state.layers));
     default:
       return failed(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`);
   }
 }
 
+function brokerProblem({ nodeId }: Broker, name: string, orElse: string): Found | undefined {
+  if (name === String(nodeId)) return undefined;
+  const message = /^[+-]?\d+$/.test(name)
+    ? `Unexpected broker id, expected ${nodeId}${orElse} but received ${name}`
+    : `Broker id must be an integer, but it is: ${name}`;
+  return failed(ErrorCode.INVALID_REQUEST, message);
+}
+
 function found(configs: readonly DescribedConfig[]): Found {
-  return { errorCode: ErrorCode.NONE, errorMessage: null, configs };
+  return { errorCode: ErrorCode.NONE, errorMessage: "", configs };
 }
 
 function failed(errorCode: ErrorCode, errorMessage: string): Found {

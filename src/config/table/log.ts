@@ -51,26 +51,26 @@ export const LOG = {
     importance: "high",
     scope: "cluster-wide",
   }),
-  ...withoutMeaning("batches are kept as they were sent: compressing them again is not part of this version yet", {
-    "compression.type": string("producer", "The default of topic `compression.type`.", {
-      oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
-      importance: "high",
-      scope: "cluster-wide",
-    }),
-    "compression.gzip.level": int(-1, "The default of topic `compression.gzip.level`.", {
-      min: 1,
-      max: 9,
-      or: -1,
-      scope: "cluster-wide",
-    }),
+  "compression.type": string("producer", "The default of topic `compression.type`.", {
+    oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
+    importance: "high",
+    scope: "cluster-wide",
+  }),
+  "compression.gzip.level": int(-1, "The default of topic `compression.gzip.level`.", {
+    min: 1,
+    max: 9,
+    or: -1,
+    scope: "cluster-wide",
+  }),
+  "compression.zstd.level": int(3, "The default of topic `compression.zstd.level`.", {
+    min: -131072,
+    max: 22,
+    scope: "cluster-wide",
+  }),
+  ...withoutMeaning("the lz4 codec in use has one level", {
     "compression.lz4.level": int(9, "The default of topic `compression.lz4.level`.", {
       min: 1,
       max: 17,
-      scope: "cluster-wide",
-    }),
-    "compression.zstd.level": int(3, "The default of topic `compression.zstd.level`.", {
-      min: -131072,
-      max: 22,
       scope: "cluster-wide",
     }),
   }),

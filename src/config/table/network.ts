@@ -5,7 +5,7 @@ export const NETWORK = {
   listeners: list(
     ["PLAINTEXT://127.0.0.1:9092"],
     "Where the broker listens: a list of NAME://HOST:PORT. No host means every address; port 0 picks a free one.",
-    { notEmpty: true, importance: "high", scope: "per-broker" },
+    { notEmpty: true, importance: "high" },
   ),
   "advertised.listeners": list(
     null,
@@ -15,7 +15,7 @@ export const NETWORK = {
   "listener.security.protocol.map": string(
     "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
     "Which protocol each listener speaks: NAME:PROTOCOL. Only PLAINTEXT can be listened on so far.",
-    { importance: "low", scope: "per-broker" },
+    { importance: "low" },
   ),
   "controller.listener.names": list(
     null,
@@ -45,13 +45,11 @@ export const NETWORK = {
   "max.incremental.fetch.session.cache.slots": int(1000, "Incremental fetch sessions (KIP-227) remembered at once.", {
     min: 0,
   }),
-  ...withoutMeaning("DescribeTopicPartitions is not part of this version yet", {
-    "max.request.partition.size.limit": int(
-      2000,
-      "Partitions described at most in one answer to DescribeTopicPartitions.",
-      { min: 1 },
-    ),
-  }),
+  "max.request.partition.size.limit": int(
+    2000,
+    "Partitions described at most in one answer to DescribeTopicPartitions.",
+    { min: 1 },
+  ),
   ...withoutMeaning("sockets are sized by the operating system", {
     "socket.listen.backlog.size": int(50, "Connections waiting to be accepted.", { min: 1 }),
     "socket.receive.buffer.bytes": int(102400, "Receive buffer of a socket (SO_RCVBUF).", { importance: "high" }),

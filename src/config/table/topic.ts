@@ -19,13 +19,15 @@ export const TOPIC = {
   "retention.ms": long(604800000, "How long records are kept with `cleanup.policy=delete`; -1 is no limit.", {
     min: -1,
   }),
-  ...withoutMeaning("batches are kept as they were sent: compressing them again is not part of this version yet", {
-    "compression.type": string("producer", "The codec of stored batches; producer is that of the producer.", {
-      oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
-    }),
-    "compression.gzip.level": int(-1, "The level for `compression.type=gzip`.", { min: 1, max: 9, or: -1 }),
-    "compression.lz4.level": int(9, "The level for `compression.type=lz4`.", { min: 1, max: 17 }),
-    "compression.zstd.level": int(3, "The level for `compression.type=zstd`.", { min: -131072, max: 22 }),
+  "compression.type": string(
+    "producer",
+    "The codec of stored batches: those with another one are packed anew; producer keeps them as they were sent.",
+    { oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"] },
+  ),
+  "compression.gzip.level": int(-1, "The level of batches packed anew with gzip.", { min: 1, max: 9, or: -1 }),
+  "compression.zstd.level": int(3, "The level of batches packed anew with zstd.", { min: -131072, max: 22 }),
+  ...withoutMeaning("the lz4 codec in use has one level", {
+    "compression.lz4.level": int(9, "The level of batches packed anew with lz4.", { min: 1, max: 17 }),
   }),
   ...withoutMeaning("compaction is not part of this version yet", {
     "delete.retention.ms": long(86400000, "How long a tombstone is kept after compaction.", { min: 0 }),
