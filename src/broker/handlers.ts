@@ -6,6 +6,15 @@ import { handleProduce } from "./handlers/00-produce.ts";
 import { handleFetch } from "./handlers/01-fetch.ts";
 import { handleListOffsets } from "./handlers/02-list-offsets.ts";
 import { handleMetadata } from "./handlers/03-metadata.ts";
+import { handleOffsetCommit } from "./handlers/08-offset-commit.ts";
+import { handleOffsetFetch } from "./handlers/09-offset-fetch.ts";
+import { handleFindCoordinator } from "./handlers/10-find-coordinator.ts";
+import { handleJoinGroup } from "./handlers/11-join-group.ts";
+import { handleHeartbeat } from "./handlers/12-heartbeat.ts";
+import { handleLeaveGroup } from "./handlers/13-leave-group.ts";
+import { handleSyncGroup } from "./handlers/14-sync-group.ts";
+import { handleDescribeGroups } from "./handlers/15-describe-groups.ts";
+import { handleListGroups } from "./handlers/16-list-groups.ts";
 import { handleApiVersions } from "./handlers/18-api-versions.ts";
 import { handleCreateTopics } from "./handlers/19-create-topics.ts";
 import { handleDeleteTopics } from "./handlers/20-delete-topics.ts";
@@ -13,6 +22,8 @@ import { handleInitProducerId } from "./handlers/22-init-producer-id.ts";
 import { handleOffsetForLeaderEpoch } from "./handlers/23-offset-for-leader-epoch.ts";
 import { handleDescribeConfigs } from "./handlers/32-describe-configs.ts";
 import { handleCreatePartitions } from "./handlers/37-create-partitions.ts";
+import { handleDeleteGroups } from "./handlers/42-delete-groups.ts";
+import { handleOffsetDelete } from "./handlers/47-offset-delete.ts";
 import { handleDescribeCluster } from "./handlers/60-describe-cluster.ts";
 
 /** Version 6 is defined for two-phase commit (KIP-939), and not stable in Kafka 4.2. */
@@ -23,6 +34,15 @@ const HANDLERS: readonly Handler[] = [
   handler(APIS.fetch, handleFetch),
   handler(APIS.listOffsets, handleListOffsets),
   handler(APIS.metadata, handleMetadata),
+  handler(APIS.offsetCommit, handleOffsetCommit),
+  handler(APIS.offsetFetch, handleOffsetFetch),
+  handler(APIS.findCoordinator, handleFindCoordinator),
+  handler(APIS.joinGroup, handleJoinGroup),
+  handler(APIS.heartbeat, handleHeartbeat),
+  handler(APIS.leaveGroup, handleLeaveGroup),
+  handler(APIS.syncGroup, handleSyncGroup),
+  handler(APIS.describeGroups, handleDescribeGroups),
+  handler(APIS.listGroups, handleListGroups),
   handler(APIS.apiVersions, handleApiVersions),
   handler(APIS.createTopics, handleCreateTopics),
   handler(APIS.deleteTopics, handleDeleteTopics),
@@ -30,6 +50,8 @@ const HANDLERS: readonly Handler[] = [
   handler(APIS.offsetForLeaderEpoch, handleOffsetForLeaderEpoch),
   handler(APIS.describeConfigs, handleDescribeConfigs),
   handler(APIS.createPartitions, handleCreatePartitions),
+  handler(APIS.deleteGroups, handleDeleteGroups),
+  handler(APIS.offsetDelete, handleOffsetDelete),
   handler(APIS.describeCluster, handleDescribeCluster),
 ];
 

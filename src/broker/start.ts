@@ -7,6 +7,7 @@
 
 import { formatUuid, newUuid } from "../base/uuid.ts";
 import type { BrokerSettings } from "../config/load.ts";
+import { GroupFold } from "../coordinator/group-fold.ts";
 import { BatchReader } from "../log/batch-reader.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
@@ -47,10 +48,12 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   const { ports, settings, log, fail } = options;
   const { clock, random, disk, network } = ports;
   const nodeId = settings.config["node.id"];
+  const groupFold = new GroupFold();
   const opened = await openStore({
     disk,
     brokerId: nodeId,
     settings: settings.layers.atStart,
+    folds: [groupFold],
     nowMs: () => clock.wallMs(),
     progress: options.progress ?? (() => undefined),
   });
@@ -68,7 +71,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
     bufferBytes: config["read.buffer.bytes"],
     indexCacheBytes: config["wal.index.cache.bytes"],
   });
-  const broker = new Broker({ nodeId, store, reader, clock, random, log, fail });
+  const broker = new Broker({ nodeId, store, groupFold, reader, clock, random, log, fail });
   const housekeeping = new Housekeeping({ broker, disk });
   await housekeeping.start();
   const addresses: Address[] = [];

@@ -26,6 +26,7 @@ import {
   batchProducerEpoch,
   batchProducerId,
 } from "../protocol/record-batch.ts";
+import type { Fold } from "./fold.ts";
 import { restoreSlices, takeSlices } from "./snapshot-state.ts";
 import { type Overrides, State } from "./state.ts";
 import { decodeStateRecord } from "./state-record.ts";
@@ -35,6 +36,8 @@ export interface OpenOptions {
   readonly brokerId: number;
   /** The settings the broker was started with. */
   readonly settings: Overrides;
+  /** Parts of the state that rooms above look after, empty yet. */
+  readonly folds: readonly Fold[];
   readonly nowMs: () => number;
   /** Called now and then while the log is read. */
   readonly progress: (doneBytes: number, totalBytes: number) => void;
@@ -71,16 +74,16 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
   await disk.syncFolder("");
   const restored = await restoreNewest(options);
   const { state } = restored;
-  const fold = new Fold(state, options);
+  const replay = new Replay(state, options);
   const report = await recoverLog({
     disk,
     from: restored.position,
     knownDurable: restored.logEnd,
     knownFiles: restored.files,
     lastStatePosition: state.previousStatePosition,
-    target: fold,
+    target: replay,
   });
-  const warnings = [...restored.warnings, ...reportLines(report), ...fold.warnings];
+  const warnings = [...restored.warnings, ...reportLines(report), ...replay.warnings];
   if (report.damage.some(({ stateLost }) => stateLost) && !state.broker["wal.recovery.accept.loss"]) {
     throw new StateLostError(
       [
@@ -123,7 +126,7 @@ interface Restored {
   readonly warnings: string[];
 }
 
-async function restoreNewest({ disk, brokerId, settings }: OpenOptions): Promise<Restored> {
+async function restoreNewest({ disk, brokerId, settings, folds }: OpenOptions): Promise<Restored> {
   const warnings: string[] = [];
   for (const position of await listSnapshots(disk)) {
     const snapshot = await readSnapshot(disk, position);
@@ -131,17 +134,17 @@ async function restoreNewest({ disk, brokerId, settings }: OpenOptions): Promise
       warnings.push(`the snapshot at position ${position} is damaged and not used; the log before it is read instead`);
       continue;
     }
-    const state = new State(brokerId, settings);
+    const state = new State(brokerId, settings, folds);
     const files = restoreSlices(snapshot.slices, state);
     state.snapshotEnd = snapshot.logEnd;
     return { state, files, position, logEnd: snapshot.logEnd, warnings };
   }
-  const state = new State(brokerId, settings);
+  const state = new State(brokerId, settings, folds);
   return { state, files: new Map(), position: toPosition(0), logEnd: toPosition(0), warnings };
 }
 
 /** Applies what recovery reads. */
-class Fold implements RecoveryTarget {
+class Replay implements RecoveryTarget {
   readonly warnings: string[] = [];
   readonly #state: State;
   readonly #options: OpenOptions;
