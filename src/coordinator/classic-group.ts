@@ -60,7 +60,6 @@ export interface MemberClaim {
 const MEMBER_ID_REQUIRED_SINCE = 4;
 /** From here on a static leader can be told to keep the assignment that is there (KIP-814). */
 const SKIP_ASSIGNMENT_SINCE = 9;
-const NULL_PROTOCOL_SINCE = 7;
 /** A member that joins for the first time sends no heartbeats while it waits, so a join phase is all the time it has. */
 const NEW_MEMBER_TIMEOUT_MS = 5 * 60_000;
 /** Members that were told their id and have not joined with it, of one group. */
@@ -71,7 +70,7 @@ const MAX_GROUP_BYTES = 8 * 1024 * 1024;
 const NO_ASSIGNMENT = Buffer.alloc(0);
 
 export class ClassicGroup implements Group {
-  readonly type = "Classic";
+  readonly type = "classic";
   readonly groupId: string;
   state: ClassicState = "Empty";
   protocolType = "";
@@ -324,10 +323,7 @@ export class ClassicGroup implements Group {
 
   #joinKnown(request: JoinRequest, caller: Caller<JoinReply>, now: Moment, effects: Effects): void {
     const problem = this.#memberProblem(request);
-    if (problem !== ErrorCode.NONE) {
-      const protocolName = request.version >= NULL_PROTOCOL_SINCE ? null : "";
-      return effects.answer(caller, { errorCode: problem, memberId: request.memberId, protocolName });
-    }
+    if (problem !== ErrorCode.NONE) return refuseJoin(effects, caller, request.memberId, problem);
     const member = this.members.get(request.memberId)!;
     const isLeader = this.leader === member.memberId;
     switch (this.state) {

@@ -109,11 +109,9 @@ export class GroupCoordinator {
     if (present !== undefined) return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
     if (request.memberId !== "") return refuse(ErrorCode.UNKNOWN_MEMBER_ID);
     const group = new ClassicGroup(request.groupId, this.#context, now);
-    const created = group.stored();
-    group.join(request, caller, now, effects);
-    if (group.isIdle) return; // refused
     this.#groups.set(group.groupId, group);
-    effects.append(created);
+    effects.append(group.stored());
+    group.join(request, caller, now, effects);
   }
 
   sync(request: SyncRequest, caller: Caller<SyncReply>, now: Moment, effects: Effects): void {
@@ -160,6 +158,7 @@ export class GroupCoordinator {
 
   /** Deletes offsets of topics that the group is not subscribed to. Answers an error code for each topic, or one for all. */
   deleteOffsets(groupId: string, topics: readonly TopicToForget[], effects: Effects): ErrorCode[] | ErrorCode {
+    if (groupId === "") return ErrorCode.INVALID_GROUP_ID;
     const group = this.#groups.get(groupId);
     if (group === undefined) return ErrorCode.GROUP_ID_NOT_FOUND;
     const problem = group.offsetDeleteProblem();

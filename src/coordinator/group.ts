@@ -9,7 +9,7 @@ import type { Moment } from "./effects.ts";
 import type { CommittedOffset } from "./group-fold.ts";
 
 /** Kafka's names, as ListGroups answers them. */
-export type GroupType = "Classic" | "Consumer";
+export type GroupType = "classic" | "consumer";
 
 /** What all groups of a coordinator share. */
 export interface GroupContext {

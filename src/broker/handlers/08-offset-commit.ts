@@ -4,32 +4,34 @@
  * Versions: 2 to 4 bring a retention time, which overrides the broker's · 7 static members · 9 says that there is no such
  * group · 10 names topics by id.
  */
-import { ZERO_UUID } from "../../base/uuid.ts";
+import type { Uuid } from "../../base/uuid.ts";
 import type { OffsetToCommit } from "../../coordinator/group-coordinator.ts";
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Exchange } from "../exchange.ts";
-import { namedTopic } from "../named-topic.ts";
 
 type OffsetCommit = (typeof APIS)["offsetCommit"];
 type Topic = Exchange<OffsetCommit>["request"]["topics"][number];
 type TopicAnswer = NonNullable<MessageInput<OffsetCommit["response"]>["topics"]>[number];
 type PartitionAnswer = NonNullable<TopicAnswer["partitions"]>[number];
 
+const TOPIC_IDS_SINCE = 10;
+
 export function handleOffsetCommit(exchange: Exchange<OffsetCommit>): void {
   const { broker, request, version } = exchange;
   const { state } = broker.store;
+  const byId = version >= TOPIC_IDS_SINCE;
   const maxMetadata = state.broker["offset.metadata.max.bytes"];
   const answers: (TopicAnswer & { partitions: PartitionAnswer[] })[] = [];
-  const topics: { topicId: typeof ZERO_UUID; partitions: OffsetToCommit[] }[] = [];
+  const topics: { topicId: Uuid; partitions: OffsetToCommit[] }[] = [];
   let known = 0;
   for (const asked of request.topics) {
-    const topic = namedTopic(state, asked);
+    const topic = byId ? state.topicById(asked.topicId) : state.topic(asked.name);
     const answer = { name: asked.name, topicId: asked.topicId, partitions: [] as PartitionAnswer[] };
     answers.push(answer);
     if (topic === undefined) {
-      const errorCode = asked.topicId === ZERO_UUID ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.UNKNOWN_TOPIC_ID;
+      const errorCode = byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
       for (const { partitionIndex } of asked.partitions) answer.partitions.push({ partitionIndex, errorCode });
       continue;
     }

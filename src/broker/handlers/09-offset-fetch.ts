@@ -11,7 +11,6 @@ import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { State } from "../../state/state.ts";
 import type { Exchange } from "../exchange.ts";
-import { namedTopic } from "../named-topic.ts";
 
 type OffsetFetch = (typeof APIS)["offsetFetch"];
 type GroupAnswer = NonNullable<MessageInput<OffsetFetch["response"]>["groups"]>[number];
@@ -48,7 +47,7 @@ export function handleOffsetFetch(exchange: Exchange<OffsetFetch>): void {
 
 function askedTopic(state: State, offsets: Offsets, asked: AskedTopic, byId: boolean): TopicAnswer {
   const { name, topicId } = asked;
-  const topic = byId ? state.topicById(topicId) : namedTopic(state, asked);
+  const topic = byId ? state.topicById(topicId) : state.topic(name);
   const errorCode = byId && topic === undefined ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.NONE;
   const committed = topic === undefined ? undefined : offsets.get(topic.id);
   const partitions = asked.partitionIndexes.map((partitionIndex) => ({

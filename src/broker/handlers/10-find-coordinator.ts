@@ -18,18 +18,15 @@ const NO_NODE = { nodeId: -1, host: "", port: -1 };
 
 export function handleFindCoordinator(exchange: Exchange<FindCoordinator>): void {
   const { request, version } = exchange;
-  if (version < SEVERAL_KEYS_SINCE) return exchange.answer(coordinatorOf(exchange, request.key));
-  exchange.answer({ coordinators: request.coordinatorKeys.map((key) => ({ key, ...coordinatorOf(exchange, key) })) });
+  if (version < SEVERAL_KEYS_SINCE) return exchange.answer(coordinatorOf(exchange));
+  exchange.answer({ coordinators: request.coordinatorKeys.map((key) => ({ key, ...coordinatorOf(exchange) })) });
 }
 
-function coordinatorOf({ broker, connection, request }: Exchange<FindCoordinator>, key: string): Omit<Answer, "key"> {
+function coordinatorOf({ broker, connection, request, version }: Exchange<FindCoordinator>): Omit<Answer, "key"> {
   if (request.keyType !== GROUP && request.keyType !== TRANSACTION) {
     const errorMessage = `there is no coordinator for keys of type ${request.keyType}`;
     return { ...NO_NODE, errorCode: ErrorCode.INVALID_REQUEST, errorMessage };
   }
-  if (key === "" && request.keyType === TRANSACTION) {
-    return { ...NO_NODE, errorCode: ErrorCode.INVALID_REQUEST, errorMessage: "a transactional id is never empty" };
-  }
   const { host, port } = connection.endpoint;
-  return { nodeId: broker.nodeId, host, port, errorMessage: "" };
+  return { nodeId: broker.nodeId, host, port, errorMessage: version < SEVERAL_KEYS_SINCE ? "NONE" : "" }; // as Kafka has it
 }

@@ -2,14 +2,17 @@
  * JoinGroup 0-9: a member joins a classic group, or joins it again. Answered when the group is complete.
  *
  * Versions: 0 has no rebalance timeout: the session timeout counts · 4 a new member is first told its id (KIP-394) · 5
- * static members (KIP-345) · 9 a static leader that comes back need not assign (KIP-814).
+ * static members (KIP-345) · 7 says null where no protocol is chosen · 9 a static leader that comes back need not assign (KIP-814).
  */
+import type { JoinReply } from "../../coordinator/classic-member.ts";
+import type { Caller } from "../../coordinator/effects.ts";
 import type { APIS } from "../../protocol/apis.ts";
 import type { Exchange } from "../exchange.ts";
 
 type JoinGroup = (typeof APIS)["joinGroup"];
 
 const REBALANCE_TIMEOUT_SINCE = 1;
+const NULL_PROTOCOL_SINCE = 7;
 
 export function handleJoinGroup(exchange: Exchange<JoinGroup>): void {
   const { broker, connection, request, version, clientId } = exchange;
@@ -30,7 +33,11 @@ export function handleJoinGroup(exchange: Exchange<JoinGroup>): void {
     protocolType,
     protocols: [...protocols.values()],
   };
-  broker.groups.decide((coordinator, now, effects) => coordinator.join(join, exchange, now, effects));
+  const noProtocol = version >= NULL_PROTOCOL_SINCE ? null : "";
+  const caller: Caller<JoinReply> = {
+    answer: (reply) => exchange.answer({ ...reply, protocolName: reply.protocolName ?? noProtocol }),
+  };
+  broker.groups.decide((coordinator, now, effects) => coordinator.join(join, caller, now, effects));
 }
 
 /** As Kafka shows it: `/127.0.0.1`. */

@@ -9,7 +9,8 @@ export function handleOffsetDelete(exchange: Exchange<(typeof APIS)["offsetDelet
   const known = request.topics.flatMap(({ name, partitions }) => {
     const topic = state.topic(name);
     if (topic === undefined) return [];
-    return [{ topicId: topic.id, name, partitions: partitions.map(({ partitionIndex }) => partitionIndex) }];
+    const there = partitions.filter(({ partitionIndex }) => topic.partitions[partitionIndex] !== undefined);
+    return [{ topicId: topic.id, name, partitions: there.map(({ partitionIndex }) => partitionIndex) }];
   });
   const result = broker.groups.decide((coordinator, _now, effects) =>
     coordinator.deleteOffsets(request.groupId, known, effects),
@@ -18,8 +19,13 @@ export function handleOffsetDelete(exchange: Exchange<(typeof APIS)["offsetDelet
   const errorCodes = new Map(known.map(({ name }, index) => [name, result[index]!]));
   exchange.answer({
     topics: request.topics.map(({ name, partitions }) => {
-      const errorCode = errorCodes.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-      return { name, partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })) };
+      const topic = state.topic(name);
+      const answers = partitions.map(({ partitionIndex }) => {
+        const isThere = topic?.partitions[partitionIndex] !== undefined;
+        const errorCode = isThere ? errorCodes.get(name)! : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+        return { partitionIndex, errorCode };
+      });
+      return { name, partitions: answers };
     }),
   });
 }
