@@ -54,25 +54,27 @@ export class Broker {
     return join(this.home.folder, "broker.log");
   }
 
-  /** Starts the process and returns at once. Follow with `accepting`. */
-  async launch(): Promise<void> {
+  /** Starts the process without waiting for its port. Returns when it did, on the clock of `performance.now()`. */
+  async launch(): Promise<number> {
     if (this.#process !== undefined) throw new Error(`${this.kind.name} is running already`);
     mkdirSync(this.home.folder, { recursive: true });
     await this.kind.prepare(this.home);
     const { file, args } = this.kind.command(this.home);
     const log = openSync(this.logFile, "a");
+    const startMs = performance.now();
     const child = spawn(file, args, { detached: true, stdio: ["ignore", log, log] });
     closeSync(log);
     child.on("error", () => {}); // reported by `once` below
     await once(child, "spawn");
     this.#process = child;
+    return startMs;
   }
 
   /** Waits until the port takes connections. */
   async accepting(): Promise<void> {
     const deadline = performance.now() + START_DEADLINE_MS;
     while (!(await connects(this.home.port))) {
-      if (this.#ended()) throw new Error(`${this.kind.name} ended while it started:\n${this.logTail()}`);
+      this.checkRunning();
       if (performance.now() > deadline) {
         throw new Error(`${this.kind.name} took no connection on port ${this.home.port} in ${START_DEADLINE_MS} ms`);
       }
@@ -83,6 +85,11 @@ export class Broker {
   async start(): Promise<void> {
     await this.launch();
     await this.accepting();
+  }
+
+  /** @throws Error with the end of its log when the broker has ended by itself. */
+  checkRunning(): void {
+    if (this.#ended()) throw new Error(`${this.kind.name} ended by itself:\n${this.logTail()}`);
   }
 
   /** Stops the process where it is, in the middle of whatever it does. Only `kill` ends that. */
@@ -97,17 +104,22 @@ export class Broker {
 
   /** `kill -9`, and waits until the process is gone. */
   async kill(): Promise<void> {
-    if (this.#ended()) throw new Error(`${this.kind.name} ended by itself:\n${this.logTail()}`);
+    this.checkRunning();
     await this.#end("SIGKILL");
   }
 
   /** SIGTERM, and waits for a clean end. */
   async stop(): Promise<void> {
     if (this.#process === undefined) return;
-    if (this.#ended()) throw new Error(`${this.kind.name} ended by itself:\n${this.logTail()}`);
+    this.checkRunning();
     const late = setTimeout(() => this.#signal("SIGKILL"), STOP_DEADLINE_MS);
     await this.#end("SIGTERM");
     clearTimeout(late);
+  }
+
+  /** Ends the process, whatever its state, and does nothing when there is none. */
+  async destroy(): Promise<void> {
+    await this.#end("SIGKILL");
   }
 
   /** CPU time since the start and memory now, of the whole group. */

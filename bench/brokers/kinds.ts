@@ -23,7 +23,8 @@ function chronik(settings: Settings): BrokerKind {
   const [file = "", ...prefix] = (
     process.env["CHRONIK"] ?? `${REPOSITORY}/node_modules/.bin/node ${REPOSITORY}/bin/chronik.js`
   ).split(/\s+/);
-  const set = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  // Several brokers may run on one machine, and only one could have the default HTTP port.
+  const set = Object.entries({ "http.port": "0", ...settings }).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   return {
     name: "chronik",
     prepare: async () => {},

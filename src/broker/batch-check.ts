@@ -15,6 +15,7 @@ import {
   batchBaseTimestamp,
   batchCompression,
   batchIsControl,
+  batchIsLogAppendTime,
   batchIsTransactional,
   batchMaxTimestamp,
   batchProducerEpoch,
@@ -95,6 +96,12 @@ function checkBatch(records: Buffer, at: number, sizeBytes: number, rules: Batch
 }
 
 function checkTimestamps(records: Buffer, at: number, config: TopicConfig, nowMs: number): BatchVerdict | undefined {
+  if (batchIsLogAppendTime(records, at)) {
+    return refuse(
+      ErrorCode.INVALID_TIMESTAMP,
+      "only the broker may set the timestamp type of a batch to LogAppendTime",
+    );
+  }
   if (config["message.timestamp.type"] !== "CreateTime") return undefined;
   const latest = nowMs + config["message.timestamp.after.max.ms"];
   const maxTimestamp = batchMaxTimestamp(records, at);

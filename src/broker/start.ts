@@ -8,7 +8,6 @@
 import { formatUuid, newUuid } from "../base/uuid.ts";
 import type { BrokerSettings } from "../config/load.ts";
 import { GroupFold } from "../coordinator/group-fold.ts";
-import { BatchReader } from "../log/batch-reader.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Address, Network } from "../ports/network.ts";
@@ -64,13 +63,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
     store.append({ type: 1, value: { clusterId: formatUuid(newUuid(random)) } });
   }
   store.append({ type: 2, value: { brokerId: nodeId, incarnation } });
-  const config = store.state.broker;
-  const reader = new BatchReader({
-    disk,
-    blocks: store.blocks,
-    bufferBytes: config["read.buffer.bytes"],
-    indexCacheBytes: config["wal.index.cache.bytes"],
-  });
+  const { reader } = store;
   const broker = new Broker({ nodeId, store, groupFold, reader, clock, random, log, fail });
   const housekeeping = new Housekeeping({ broker, disk });
   await housekeeping.start();

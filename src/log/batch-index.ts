@@ -57,7 +57,7 @@ export class BatchIndex {
     if (at > 0)
       assert(row.baseOffset >= this.#cells[at - COLUMNS + END_OFFSET]!, "batches are indexed in offset order");
     if (at === this.#cells.length) {
-      const wider = new Float64Array(at * 2);
+      const wider = new Float64Array(Math.max(at, COLUMNS) * 2);
       wider.set(this.#cells);
       this.#cells = wider;
     }

@@ -115,21 +115,24 @@ export class BatchReader {
    * @throws CorruptionError when what is read is not what was written.
    */
   async readStored(queries: readonly BatchQuery[]): Promise<BatchResult[]> {
-    const plans = await Promise.all(queries.map((query) => this.#plan(query)));
-    const wantedBytes = plans.reduce((sum, plan) => sum + plan.sizeBytes, 0);
-    await this.#budget.acquire(wantedBytes);
+    const plans = queries.map(planOf);
+    let takenBytes = 0;
     try {
+      await all(plans.map((plan) => this.#choose(plan)));
+      const wantedBytes = plans.reduce((sum, plan) => sum + plan.sizeBytes, 0);
+      await this.#budget.acquire(wantedBytes);
+      takenBytes = wantedBytes;
       await this.#readAll(plans);
     } catch (error) {
-      this.#budget.release(wantedBytes);
+      this.#budget.release(takenBytes);
       throw error;
     } finally {
-      for (const plan of plans) if (plan.file !== undefined) plan.file.readers -= 1;
+      for (const { range } of plans) if (range !== undefined) range.file.readers -= 1;
     }
     let unreleased = plans.length;
     const release = (): void => {
       unreleased -= 1;
-      if (unreleased === 0) this.#budget.release(wantedBytes);
+      if (unreleased === 0) this.#budget.release(takenBytes);
     };
     return plans.map((plan) => ({
       parts: plan.batches.map((batch) => batch.bytes!),
@@ -150,44 +153,40 @@ export class BatchReader {
     return index;
   }
 
+  /** Lets go of a file that is going to be removed: as long as it is open it takes up disk. */
+  forget(file: WalFile): void {
+    this.#handles.delete(file.name);
+  }
+
   /** Lets go of all open files. */
   close(): void {
     this.#handles.clear();
   }
 
-  async #plan(query: BatchQuery): Promise<Plan> {
-    const plan: Plan = { file: undefined, batches: [], sizeBytes: 0, more: false };
-    const range = query.offset < query.limitOffset ? query.partition.findRange(query.offset) : undefined;
-    if (range === undefined) return plan;
-    range.file.readers += 1;
-    plan.file = range.file;
-    let index: BatchIndex;
-    try {
-      index = await this.index(range);
-    } catch (error) {
-      range.file.readers -= 1;
-      throw error;
-    }
+  /** Chooses the batches that a plan is to read. */
+  async #choose(plan: Plan): Promise<void> {
+    const { query, range } = plan;
+    if (range === undefined) return;
+    const index = await this.index(range);
     for (let row = index.find(query.offset); row < index.count; row += 1) {
-      if (index.endOffsetAt(row) > query.limitOffset) return plan;
+      if (index.endOffsetAt(row) > query.limitOffset) return;
       const sizeBytes = index.sizeAt(row);
       const fits = plan.sizeBytes + sizeBytes <= query.maxBytes || (plan.batches.length === 0 && query.atLeastOne);
       if (!fits) {
         plan.more = true;
-        return plan;
+        return;
       }
       const at = index.positionAt(row) - range.file.base;
       plan.batches.push({ file: range.file, at, topicBytes: query.topicBytes, sizeBytes, bytes: undefined });
       plan.sizeBytes += sizeBytes;
     }
     plan.more = range.endOffset < query.limitOffset;
-    return plan;
   }
 
   async #readAll(plans: readonly Plan[]): Promise<void> {
     const batches = plans.flatMap((plan) => plan.batches);
     batches.sort((a, b) => a.file.base - b.file.base || a.at - b.at);
-    await Promise.all(spansOf(batches).map((span) => this.#readSpan(span)));
+    await all(spansOf(batches).map((span) => this.#readSpan(span)));
   }
 
   async #readSpan(span: readonly PlannedBatch[]): Promise<void> {
@@ -214,7 +213,7 @@ export class BatchReader {
   async #readFile(file: WalFile, bytes: Buffer, at: number): Promise<number> {
     let open = this.#handles.get(file.name);
     if (open === undefined) {
-      open = new OpenFile(this.#disk.open(file.name, "read"));
+      open = new OpenFile(this.#disk.open(file.name, "read"), () => this.#handles.delete(file.name));
       this.#handles.set(file.name, open, 1);
     }
     return open.read(bytes, at);
@@ -231,10 +230,25 @@ interface PlannedBatch {
 }
 
 interface Plan {
-  file: WalFile | undefined;
+  readonly query: BatchQuery;
+  /** Undefined when there is nothing to read. */
+  readonly range: FileRange | undefined;
   readonly batches: PlannedBatch[];
   sizeBytes: number;
   more: boolean;
+}
+
+/** Counts as a reader of its range's file from now on. */
+function planOf(query: BatchQuery): Plan {
+  const range = query.offset < query.limitOffset ? query.partition.findRange(query.offset) : undefined;
+  if (range !== undefined) range.file.readers += 1;
+  return { query, range, batches: [], sizeBytes: 0, more: false };
+}
+
+/** As `Promise.all`, but waits for all of them, also when one fails: until then what they use must stay. */
+async function all(tasks: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(tasks);
+  await Promise.all(tasks);
 }
 
 function recordBytes(batch: PlannedBatch): number {
@@ -268,9 +282,10 @@ class OpenFile {
   #reads = 0;
   #retired = false;
 
-  constructor(file: Promise<DiskFile>) {
+  /** `failed`: it could not be opened. Whoever reads is told, and the next one has to try again. */
+  constructor(file: Promise<DiskFile>, failed: () => void) {
     this.#file = file;
-    file.catch(() => undefined); // whoever reads is told
+    file.catch(failed);
   }
 
   async read(bytes: Buffer, at: number): Promise<number> {

@@ -67,6 +67,8 @@ export class GroupScanner {
     let at = from;
     while (this.#sizeBytes - at >= GROUP_HEADER_BYTES) {
       await this.#fill(at, Math.min(CHUNK_BYTES, this.#sizeBytes - at));
+      // The file can have become shorter since its size was asked.
+      if (this.#bufferAt + this.#bufferBytes - at < GROUP_HEADER_BYTES) return undefined;
       const found = this.#buffer.subarray(0, this.#bufferBytes).indexOf(magic, at - this.#bufferAt);
       if (found === -1) {
         at = this.#bufferAt + this.#bufferBytes - magic.length + 1;

@@ -97,10 +97,7 @@ export class PartitionLog {
     if (batch.position < this.stampedAt) return;
     assert(batch.baseOffset >= this.#end, "offsets are given out once, in order");
     this.#end = batch.endOffset;
-    const newestEpoch = this.#epochs.at(-1)?.epoch ?? -1;
-    if (batch.leaderEpoch > newestEpoch) {
-      this.#epochs.push({ epoch: batch.leaderEpoch, startOffset: batch.baseOffset });
-    }
+    this.#noteEpoch(batch.leaderEpoch, batch.baseOffset);
     if (batch.producerId === -1) return;
     this.producers.record(
       {
@@ -126,9 +123,12 @@ export class PartitionLog {
     for (const waiter of this.waiters) waiter.wake(this);
   }
 
-  /** The mutator for DeleteRecords and retention: nothing before `offset` is kept. */
+  /**
+   * The mutator for DeleteRecords and retention: nothing before `offset` is kept. Beyond the end offset it can lie only in
+   * recovery, when damage has swallowed the batches between: those offsets were given out.
+   */
   moveLogStart(offset: number): void {
-    assert(offset <= this.#end, "the log start may not pass the end offset");
+    this.#end = Math.max(this.#end, offset);
     this.#logStart = Math.max(this.#logStart, offset);
     while (this.#ranges.length > 0 && this.#ranges[0]!.endOffset <= offset) this.#dropOldestRange();
     while (this.#epochs.length > 1 && this.#epochs[1]!.startOffset <= offset) this.#epochs.shift();
@@ -175,11 +175,11 @@ export class PartitionLog {
 
   /**
    * End offset of the largest epoch not above `epoch` (KIP-101, KIP-279): what OffsetForLeaderEpoch answers.
-   * `currentEpoch` is the partition's leader epoch now. Undefined when the epoch is older than anything known.
+   * `currentEpoch` is the partition's leader epoch now. Undefined when the epoch is older than anything known, or none.
    */
   endOffsetForEpoch(epoch: number, currentEpoch: number): { epoch: number; endOffset: number } | undefined {
     if (epoch === currentEpoch) return { epoch, endOffset: this.#end };
-    if (epoch > currentEpoch) return undefined;
+    if (epoch < 0 || epoch > currentEpoch) return undefined;
     const next = this.#epochs.findIndex((start) => start.epoch > epoch);
     const floor = next === -1 ? this.#epochs.at(-1) : this.#epochs[next - 1];
     const endOffset = next === -1 ? this.#end : this.#epochs[next]!.startOffset;
@@ -205,6 +205,14 @@ export class PartitionLog {
       range.file.users += 1;
       this.sizeBytes += range.sizeBytes;
     }
+  }
+
+  #noteEpoch(epoch: number, startOffset: number): void {
+    const newest = this.#epochs.at(-1);
+    if (newest !== undefined && epoch <= newest.epoch) return;
+    // The log start can have reached the end: then no record of the epoch before is left.
+    if (newest?.startOffset === startOffset) this.#epochs.pop();
+    this.#epochs.push({ epoch, startOffset });
   }
 
   #index(batch: AppliedBatch): void {

@@ -8,7 +8,12 @@
  * kept, and the report says what is gone and whether state records may be.
  *
  * Write order when cutting: the bytes aside and synced, then the truncation and a sync. A crash between leaves the torn
- * tail as it was, and the next start cuts it again. Nothing is cut before the whole log was read.
+ * tail as it was, and the next start cuts it again. Nothing is cut before the whole log was read. Nor does anything depend
+ * on the truncation: a file ends where the next one begins.
+ *
+ * What lies behind the last position that was stated as durable is written anew before it is synced. After a failed sync
+ * (which ended the process) the system may take such bytes for clean and show them although they are not on the disk:
+ * to sync them would then succeed without doing anything.
  *
  * Memory does not grow with the log: one chunk or one group at a time.
  */
@@ -28,6 +33,8 @@ import {
   VERSION_STATE,
   verifiedRecordBytes,
 } from "./wal-record.ts";
+
+const REWRITE_CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** What recovery hands over, in log order. */
 export interface RecoveryTarget {
@@ -89,6 +96,8 @@ class Replay {
   readonly #listed: ListedFile[];
   readonly #damage: Damage[] = [];
   readonly #totalBytes: number;
+  /** Everything before it was durable before this start. */
+  #durable: number;
   #end: Position;
   #previousState: number;
   /** Damage whose extent is known, but not yet whether state was in it: the next good group says so. */
@@ -101,6 +110,7 @@ class Replay {
     this.#options = options;
     this.#listed = listed;
     this.#end = options.from;
+    this.#durable = options.knownDurable;
     this.#previousState = options.lastStatePosition;
     this.#totalBytes = this.#replayed().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   }
@@ -133,10 +143,11 @@ class Replay {
         continue;
       }
       if (keptBytes < sizeBytes) {
-        await cutTail(disk, file, keptBytes, sizeBytes);
+        await keepTailAside(disk, file, keptBytes, sizeBytes);
         cutBytes += sizeBytes - keptBytes;
-      } else if (listed === this.#listed.at(-1)) {
-        await syncFile(disk, file);
+      }
+      if (listed === this.#listed.at(-1)) {
+        await makeDurable(disk, file, { from: Math.max(0, this.#durable - file.base), to: keptBytes, sizeBytes });
       }
       if (keptBytes === 0) {
         await disk.remove(file.name);
@@ -195,6 +206,7 @@ class Replay {
 
   #applyGroup(group: ScannedGroup, file: WalFile): void {
     const { header, buffer } = group;
+    this.#durable = Math.max(this.#durable, header.durablePosition);
     this.#closeDamage(header.previousStatePosition);
     let at = group.recordsAt;
     let hasState = false;
@@ -275,17 +287,18 @@ async function listFiles({ disk, from, knownFiles }: RecoveryOptions): Promise<L
     listed.push({ file, sizeBytes: await open.sizeBytes() });
     await open.close();
   }
-  return listed;
+  return listed.map(({ file, sizeBytes }, index) => {
+    const next = listed.slice(index + 1).find((other) => other.file.base > file.base);
+    return { file, sizeBytes: next === undefined ? sizeBytes : Math.min(sizeBytes, next.file.base - file.base) };
+  });
 }
 
-async function cutTail(disk: Disk, file: WalFile, keptBytes: number, sizeBytes: number): Promise<void> {
-  const source = await disk.open(file.name, "readWrite");
+async function keepTailAside(disk: Disk, file: WalFile, keptBytes: number, sizeBytes: number): Promise<void> {
+  const source = await disk.open(file.name, "read");
   const tail = Buffer.allocUnsafe(sizeBytes - keptBytes);
   await source.read(tail, keptBytes);
-  if (tail.some((byte) => byte !== 0)) await keepAside(disk, file, keptBytes, tail);
-  await source.truncate(keptBytes);
-  await source.sync();
   await source.close();
+  if (tail.some((byte) => byte !== 0)) await keepAside(disk, file, keptBytes, tail);
 }
 
 async function keepAside(disk: Disk, file: WalFile, at: number, bytes: Buffer): Promise<void> {
@@ -300,8 +313,20 @@ async function keepAside(disk: Disk, file: WalFile, at: number, bytes: Buffer): 
   await disk.syncFolder(WAL_FOLDER);
 }
 
-async function syncFile(disk: Disk, file: WalFile): Promise<void> {
-  const open = await disk.open(file.name, "readWrite");
-  await open.sync();
-  await open.close();
+/** Writes `from`..`to` anew, cuts what is behind it, and syncs. */
+async function makeDurable(
+  disk: Disk,
+  file: WalFile,
+  extent: { readonly from: number; readonly to: number; readonly sizeBytes: number },
+): Promise<void> {
+  const { from, to, sizeBytes } = extent;
+  const target = await disk.open(file.name, "readWrite");
+  for (let at = from; at < to; at += REWRITE_CHUNK_BYTES) {
+    const chunk = Buffer.allocUnsafe(Math.min(REWRITE_CHUNK_BYTES, to - at));
+    await target.read(chunk, at);
+    await target.write([chunk], at);
+  }
+  if (to < sizeBytes) await target.truncate(to);
+  await target.sync();
+  await target.close();
 }

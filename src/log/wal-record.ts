@@ -165,6 +165,7 @@ export function verifiedRecordBytes(buffer: Buffer, at: number, end: number): nu
   if (version < VERSION_BATCH || version > VERSION_GROUP) return 0;
   const totalBytes = RECORD_HEADER_BYTES + buffer.readUInt32LE(at + 4);
   if (totalBytes > end - at) return 0;
+  if (version === VERSION_STATE && totalBytes < STATE_FIELDS_OFFSET) return 0;
   if (version === VERSION_GROUP && totalBytes !== GROUP_HEADER_BYTES) return 0;
   return recordCrc(buffer, at, totalBytes) === buffer.readUInt32LE(at + CRC_AT) ? totalBytes : 0;
 }

@@ -12,7 +12,9 @@
  * A crash between 2 and 3 leaves whole groups that nobody was told of; a crash within 2 leaves a torn group, possibly
  * with a whole one behind it. Recovery cuts at the first torn one: see `recovery.ts`.
  *
- * With `sync: "interval"` a position is committed when the system has taken the bytes, and synced later.
+ * With `sync: "interval"` a position is committed when the system has taken the bytes, and synced later. That is for
+ * batches: groups with state records are synced at once, and nothing from them on is committed before. Otherwise a power
+ * loss could take back a start, and the next one would give out offsets in the same leader epoch again, or producer ids.
  *
  * A failed write or sync ends the log for good: nothing is known about the file any more, and retrying a sync would
  * report success for bytes that are gone (fsyncgate, 2018).
@@ -111,6 +113,8 @@ export class Wal {
   #durable: Position;
   #committed: Position;
   #lastStatePosition: number;
+  /** Written groups with state records that are not durable yet; oldest first. */
+  readonly #undurableStates: Position[] = [];
   #writing = false;
   #syncing = false;
   /** Positions up to here are synced without waiting for the interval. */
@@ -217,6 +221,7 @@ export class Wal {
     this.#unsealed.push(this.#file);
     this.#file = new WalFile(this.#position, this.#options.incarnation);
     this.#syncWanted = this.#position;
+    this.#sealDurableFiles(); // no sync follows when there was nothing left to write
     this.#pump();
   }
 
@@ -337,8 +342,9 @@ export class Wal {
         this.#writing = false;
         this.#written = toPosition(group.position + GROUP_HEADER_BYTES + group.lengthBytes);
         if (this.#options.sync === "interval") {
-          this.#commit(this.#written);
-          this.#scheduleSync();
+          if (group.hasState) this.#syncStates(group);
+          else this.#scheduleSync();
+          this.#commit();
         }
         this.#pump();
       },
@@ -367,7 +373,10 @@ export class Wal {
       () => {
         this.#syncing = false;
         this.#durable = this.#syncTarget;
-        if (this.#options.sync === "always") this.#commit(this.#durable);
+        while (this.#undurableStates.length > 0 && this.#undurableStates[0]! < this.#durable) {
+          this.#undurableStates.shift();
+        }
+        this.#commit();
         this.#sealDurableFiles();
         for (const wake of this.#idleWaiters.splice(0)) wake();
         this.#pump();
@@ -376,7 +385,10 @@ export class Wal {
     );
   }
 
-  #commit(position: Position): void {
+  #commit(): void {
+    const written = this.#undurableStates[0] ?? this.#written;
+    const position = this.#options.sync === "always" ? this.#durable : written;
+    if (position === this.#committed) return;
     this.#committed = position;
     this.#options.events.committed(position);
     this.#options.blocks.trim(this.#durable);
@@ -386,6 +398,11 @@ export class Wal {
     while (this.#unsealed.length > 0 && this.#unsealed[0]!.end <= this.#durable) {
       this.#options.events.sealed(this.#unsealed.shift()!);
     }
+  }
+
+  #syncStates(group: Group): void {
+    this.#undurableStates.push(group.position);
+    this.#syncWanted = this.#written;
   }
 
   #scheduleSync(): void {

@@ -7,6 +7,7 @@
  * it is found in the listing at the next start and removed then.
  */
 import type { Position } from "../base/brands.ts";
+import type { BatchReader } from "../log/batch-reader.ts";
 import { writeFileIndex } from "../log/file-index.ts";
 import { listSnapshots, removeOldSnapshots, writeSnapshot } from "../log/snapshot.ts";
 import type { Wal } from "../log/wal.ts";
@@ -20,6 +21,7 @@ export interface FilesOptions {
   readonly disk: Disk;
   readonly state: State;
   readonly wal: Wal;
+  readonly reader: BatchReader;
   /** Closed files, oldest first, their indexes durable. */
   readonly files: readonly WalFile[];
   /** Position of the newest snapshot, and of the one before it. */
@@ -47,7 +49,7 @@ export class Files {
   /** Takes over a file that is durable to its end. */
   sealed(file: WalFile): void {
     this.#closed.push(file);
-    this.#enqueue(async () => {
+    void this.#enqueue(async () => {
       await writeFileIndex(this.#options.disk, file);
       const since = file.end - (this.#snapshots[0] ?? 0);
       if (since >= this.#options.state.broker["snapshot.interval.bytes"]) await this.#snapshot();
@@ -63,9 +65,11 @@ export class Files {
   /** Removes what retention has left without use, taking the snapshots that this waits for. */
   collect(): Promise<void> {
     return this.#enqueue(async () => {
+      if (this.#lastWaiting() !== undefined) await this.#snapshot();
+      // A later second snapshot may never come, when nothing more is written: one of an earlier position does as well.
       const [newest = 0] = this.#snapshots;
-      const waits = this.#closed.some((file) => file.indexed && isUnused(file) && !this.#isBelowSnapshots(file));
-      if (waits && newest < this.#nextSnapshotPosition()) await this.#snapshot();
+      const waiting = this.#lastWaiting(newest);
+      if (waiting !== undefined) await this.#snapshot(waiting.end);
       await this.#removeUnused();
     });
   }
@@ -86,10 +90,15 @@ export class Files {
     return indexed?.end ?? this.#options.wal.file.base;
   }
 
-  async #snapshot(): Promise<void> {
+  /** The newest file, of those that end before `before`, that only has to come below two snapshots before it can go. */
+  #lastWaiting(before = Number.POSITIVE_INFINITY): WalFile | undefined {
+    const waits = (file: WalFile): boolean => file.indexed && isUnused(file) && !this.#isBelowSnapshots(file);
+    return this.#closed.findLast((file) => file.end < before && waits(file));
+  }
+
+  async #snapshot(position = this.#nextSnapshotPosition()): Promise<void> {
     const { disk, state, wal } = this.#options;
-    const position = this.#nextSnapshotPosition();
-    if (this.#snapshots[0] === position) return;
+    if (this.#snapshots.includes(position)) return;
     const files = this.#closed.filter((file) => file.indexed && file.base < position);
     const now = (): Position => wal.position;
     const slices = takeSlices(
@@ -114,6 +123,7 @@ export class Files {
   async #removeUnused(): Promise<void> {
     const unused = this.#closed.filter((file) => file.indexed && isUnused(file) && this.#isBelowSnapshots(file));
     for (const file of unused) {
+      this.#options.reader.forget(file);
       await removeIfThere(this.#options.disk, file.indexName);
       await this.#options.disk.remove(file.name);
       this.#closed.splice(this.#closed.indexOf(file), 1);

@@ -72,6 +72,7 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
   await disk.makeFolder(WAL_FOLDER);
   await disk.makeFolder(SNAPSHOT_FOLDER);
   await disk.syncFolder("");
+  await disk.syncFolder(SNAPSHOT_FOLDER); // a killed process may have left names that only look durable
   const restored = await restoreNewest(options);
   const { state } = restored;
   const replay = new Replay(state, options);
@@ -98,6 +99,7 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
   for (const file of report.files) {
     if (!file.indexed) await writeFileIndex(disk, file);
   }
+  await removeStrayIndexes(disk, report.files);
   for (const topic of state.topics()) {
     for (const partition of topic.partitions) {
       partition.advanceHighWatermark(partition.endOffset);
@@ -278,6 +280,15 @@ async function offsetsFromIndex(
   const directory = file === undefined ? undefined : await readFileDirectory(disk, file);
   if (directory === undefined) return undefined;
   return new Map(directory.map(({ topicId, partition, endOffset }) => [`${topicId}/${partition}`, endOffset]));
+}
+
+/** A power loss can take back the removal of an index and not that of its file. */
+async function removeStrayIndexes(disk: Disk, files: readonly WalFile[]): Promise<void> {
+  const known = new Set(files.map(({ indexName }) => indexName));
+  for (const name of await disk.list(WAL_FOLDER)) {
+    const path = `${WAL_FOLDER}/${name}`;
+    if (name.endsWith(".index") && !known.has(path)) await disk.remove(path);
+  }
 }
 
 async function publishSnapshot(disk: Disk, state: State, report: RecoveryReport): Promise<void> {

@@ -21,6 +21,7 @@ import {
   string,
   uuid,
 } from "../protocol/codec/schema.ts";
+import { hasVersion } from "../protocol/codec/versions.ts";
 import type { Writer } from "../protocol/codec/writer.ts";
 import {
   classicGroupStored,
@@ -167,7 +168,10 @@ export function encodeStateRecord(record: StateRecord, writer: Writer): readonly
   return encodeVersioned(STATE_RECORDS[record.type], record.value, writer);
 }
 
-/** Reads what `encodeStateRecord` wrote. @throws MalformedMessage for a type or version this program does not know. */
+/**
+ * Reads what `encodeStateRecord` wrote.
+ * @throws UnknownStateError for a type or version that this program does not know, MalformedMessage for anything else.
+ */
 export function decodeStateRecord(type: number, bytes: Buffer): StateRecord {
   const schema = STATE_RECORDS[type as StateRecordType] as MessageSchema | undefined;
   if (schema === undefined) throw new UnknownStateError(`state record type ${type}`);
@@ -179,7 +183,7 @@ export function encodeSlice(slice: Slice, writer: Writer): Buffer {
 }
 
 export function decodeSlice(bytes: Buffer): Slice {
-  const type = bytes[0]!;
+  const type = bytes[0] ?? 0;
   const schema = SLICES[type as SliceType] as MessageSchema | undefined;
   if (schema === undefined) throw new UnknownStateError(`snapshot slice type ${type}`);
   return { type, value: decodeVersioned(schema, bytes.subarray(1)) } as Slice;
@@ -206,7 +210,10 @@ function encodeVersioned<S extends MessageSchema>(
 }
 
 function decodeVersioned(schema: MessageSchema, bytes: Buffer): unknown {
-  const version = bytes.readInt8(0);
-  if (version > schema.valid.max) throw new UnknownStateError(`${schema.name} version ${version}`);
-  return decode(schema, version, new Reader(bytes, 1, bytes.length));
+  const reader = new Reader(bytes);
+  const version = reader.int8();
+  if (!hasVersion(schema.valid, version)) throw new UnknownStateError(`${schema.name} version ${version}`);
+  const value = decode(schema, version, reader);
+  reader.expectEnd();
+  return value;
 }

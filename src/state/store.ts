@@ -8,6 +8,7 @@ import { assert } from "../base/assert.ts";
 import type { Position } from "../base/brands.ts";
 import { Barrier } from "../log/barrier.ts";
 import { clampTimestamp } from "../log/batch-index.ts";
+import { BatchReader } from "../log/batch-reader.ts";
 import { BlockCache } from "../log/blocks.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { Wal } from "../log/wal.ts";
@@ -49,6 +50,7 @@ export class Store {
   readonly wal: Wal;
   readonly files: Files;
   readonly blocks: BlockCache;
+  readonly reader: BatchReader;
   readonly #clock: Clock;
   readonly #barrier: Barrier;
   readonly #writer = new Writer();
@@ -79,7 +81,14 @@ export class Store {
         failed,
       },
     });
-    this.files = new Files({ disk, state, wal: this.wal, files: opened.files, snapshots: opened.snapshots, failed });
+    this.reader = new BatchReader({
+      disk,
+      blocks: this.blocks,
+      bufferBytes: config["read.buffer.bytes"],
+      indexCacheBytes: config["wal.index.cache.bytes"],
+    });
+    const { files, snapshots } = opened;
+    this.files = new Files({ disk, state, wal: this.wal, reader: this.reader, files, snapshots, failed });
   }
 
   /** Calls `release` once everything before `position` is committed. In the order of the calls. */

@@ -43,7 +43,7 @@ export interface SimulationFaults {
 }
 
 /** What has left the broker, and what may never be seen in it. */
-class Ledger {
+export class Ledger {
   readonly #leaders = new Map<number, string>();
   readonly #members = new Map<number, string>();
   readonly #owners = new Map<string, string>();
@@ -82,9 +82,10 @@ class Ledger {
     this.#acknowledged.set(partition, position);
   }
 
-  check(world: GroupWorld): void {
+  /** `positionOf` tells what is committed now, -1 for nothing. */
+  check(positionOf: (partition: number) => number): void {
     for (const [partition, position] of this.#acknowledged) {
-      const found = Number(committed(world, GROUP, undefined, partition) ?? -1);
+      const found = positionOf(partition);
       assert.ok(found >= position, `partition ${partition} was committed at ${position}, and is at ${found}`);
     }
   }
@@ -137,7 +138,7 @@ export class GroupSimulation {
   run(): void {
     for (let step = 0; step < STEPS; step++) {
       this.#step();
-      this.#ledger.check(this.world);
+      this.#ledger.check(this.#positionOf);
     }
     this.#quiet = true;
     for (let step = 0; step < SETTLING_STEPS; step++) {
@@ -146,7 +147,7 @@ export class GroupSimulation {
       this.world.advance(250, this.#hold);
     }
     this.#sync(this.world.log.length);
-    this.#ledger.check(this.world);
+    this.#ledger.check(this.#positionOf);
     assert.equal(this.world.coordinator.group(GROUP)?.state, "Stable", "the group settles");
     const owned = this.#members.flatMap((member) => member.owned).toSorted((one, other) => one - other);
     assert.deepEqual(
@@ -168,6 +169,9 @@ export class GroupSimulation {
     else if (draw < 0.98) this.world.advance(this.#random.between(0, 2 * SESSION_MS), this.#hold);
     else this.#crash();
   }
+
+  readonly #positionOf = (partition: number): number =>
+    Number(committed(this.world, GROUP, undefined, partition) ?? -1);
 
   /** Everything up to `position` is durable now: answers that waited for it leave. */
   #sync(position: number): void {

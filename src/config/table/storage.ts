@@ -48,7 +48,7 @@ export const STORAGE = {
   "snapshot.interval.bytes": long(
     256 * MIB,
     "Bytes of log between two snapshots of the state: what a start reads again at most.",
-    { min: MIB },
+    { min: 1 },
   ),
   "read.buffer.bytes": long(64 * MIB, "Memory for reads from disk that are under way.", { min: MIB }),
   "advertised.addr": string(

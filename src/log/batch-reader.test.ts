@@ -1,0 +1,355 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CRASHED, type SimProcess, Simulation } from "../../sim/simulation.ts";
+import { type OpenLog, openLog, type Place, placeIn } from "../../test/log/open-log.ts";
+import type { Disk } from "../ports/disk.ts";
+import type { BatchQuery, BatchResult } from "./batch-reader.ts";
+import { CorruptionError } from "./corruption.ts";
+
+const LARGE = Buffer.alloc(5000, 1);
+const SMALL = Buffer.alloc(100, 2);
+
+async function withLog(
+  scenario: (log: OpenLog, process: SimProcess) => Promise<void>,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const result = await new Simulation({ seed: 1 }).run(async (process) => {
+    const log = await openLog(process, settings);
+    await scenario(log, process);
+  });
+  assert.ok(result !== CRASHED);
+}
+
+function query({ topic, partition }: Place, offset: number, changes: Partial<BatchQuery> = {}): BatchQuery {
+  return {
+    partition,
+    topicBytes: topic.target.nameBytes.length,
+    offset,
+    limitOffset: partition.highWatermark,
+    maxBytes: 1_000_000,
+    atLeastOne: true,
+    ...changes,
+  };
+}
+
+async function readStored(log: OpenLog, ...queries: readonly BatchQuery[]): Promise<BatchResult[]> {
+  return log.reader.readStored(queries);
+}
+
+function bytesOf(result: BatchResult | undefined): Buffer {
+  assert.ok(result !== undefined);
+  const bytes = Buffer.concat(result.parts);
+  assert.equal(bytes.length, result.sizeBytes);
+  return bytes;
+}
+
+test("memory and files give the same bytes", async () => {
+  await withLog(async (log) => {
+    const place = placeIn(log.topic("t"));
+    const batches = [SMALL, LARGE, SMALL].map((value) => log.append(place, [{ value }, { value }]));
+    await log.flush();
+    const expected = Buffer.concat(batches);
+    assert.deepEqual(bytesOf(log.reader.readNow(query(place, 0))), expected);
+    assert.deepEqual(bytesOf((await readStored(log, query(place, 0)))[0]), expected);
+    assert.deepEqual(
+      bytesOf(log.reader.readNow(query(place, 3))),
+      Buffer.concat(batches.slice(1)),
+      "offset 3 is inside",
+    );
+  });
+});
+
+test("nothing beyond the limit is given out, although it is there", async () => {
+  await withLog(async (log) => {
+    const place = placeIn(log.topic("t"));
+    const batches = [1, 2, 3].map(() => log.append(place, [{ value: SMALL }, { value: SMALL }]));
+    assert.equal(log.reader.readNow(query(place, 0))?.sizeBytes, 0, "nothing is durable");
+    await log.flush();
+    for (const [limitOffset, count] of [
+      [0, 0],
+      [1, 0],
+      [2, 1],
+      [3, 1],
+      [5, 2],
+      [6, 3],
+    ] as const) {
+      const expected = Buffer.concat(batches.slice(0, count));
+      assert.deepEqual(bytesOf(log.reader.readNow(query(place, 0, { limitOffset }))), expected, `${limitOffset}`);
+      const [stored] = await readStored(log, query(place, 0, { limitOffset }));
+      assert.deepEqual(bytesOf(stored), expected, `${limitOffset}`);
+    }
+  });
+});
+
+test("hazard: max bytes smaller than one batch still gets on, but only when at least one is wanted", async () => {
+  await withLog(async (log) => {
+    const place = placeIn(log.topic("t"));
+    const batches = [SMALL, LARGE, SMALL].map((value) => log.append(place, [{ value }]));
+    await log.flush();
+    for (const [offset, batch] of batches.entries()) {
+      for (const maxBytes of [-1, 0, 1, batch.length - 1, batch.length]) {
+        const one = query(place, offset, { maxBytes });
+        const none = { ...one, atLeastOne: false };
+        const isLast = offset === batches.length - 1;
+        for (const result of [log.reader.readNow(one), (await readStored(log, one))[0]]) {
+          assert.deepEqual(bytesOf(result), batch);
+          assert.equal(result!.more, !isLast);
+        }
+        const expected = maxBytes === batch.length ? batch.length : 0;
+        assert.equal(log.reader.readNow(none)?.sizeBytes, expected);
+        assert.equal((await readStored(log, none))[0]!.sizeBytes, expected);
+      }
+    }
+  });
+});
+
+test("reading on across files leaves no gap, from memory and from files", async () => {
+  await withLog(async (log) => {
+    const place = placeIn(log.topic("t"));
+    const other = placeIn(log.topic("other"));
+    const batches: Buffer[] = [];
+    for (let file = 0; file < 4; file += 1) {
+      for (let batch = 0; batch < 3; batch += 1) {
+        batches.push(log.append(place, [{ value: SMALL }]));
+        log.append(other, [{ value: LARGE }]);
+      }
+      if (file < 3) await log.roll();
+    }
+    await log.flush();
+    const stored: Buffer[] = [];
+    for (let offset = 0; offset < place.partition.highWatermark; ) {
+      const [result] = await readStored(log, query(place, offset));
+      assert.equal(result!.more, offset < 9, "more is said where a file ends");
+      stored.push(bytesOf(result));
+      offset += 3;
+    }
+    assert.deepEqual(Buffer.concat(stored), Buffer.concat(batches));
+    assert.equal(place.partition.ranges.length, 4);
+    // The index of a closed file is on disk, so memory serves the last file only.
+    assert.equal(log.reader.readNow(query(place, 0)), undefined);
+    assert.deepEqual(bytesOf(log.reader.readNow(query(place, 9))), Buffer.concat(batches.slice(9)));
+  });
+});
+
+test("memory serves several files that are closed but not indexed yet, without a gap", async () => {
+  await withLog(async (log) => {
+    const place = placeIn(log.topic("t"));
+    const first = log.append(place, [{ value: SMALL }]);
+    log.store.wal.roll();
+    const second = log.append(place, [{ value: LARGE }]);
+    const limitOffset = place.partition.endOffset;
+    assert.deepEqual(bytesOf(log.reader.readNow(query(place, 0, { limitOffset }))), Buffer.concat([first, second]));
+    await log.flush();
+  });
+});
+
+test("small batches are copied together, large ones are views on the log's own memory", async () => {
+  await withLog(async (log) => {
+    const place = placeIn(log.topic("t"));
+    for (const value of [SMALL, SMALL, LARGE, SMALL, LARGE, LARGE]) log.append(place, [{ value }]);
+    await log.flush();
+    const result = log.reader.readNow(query(place, 0))!;
+    const block = log.store.blocks.find(place.partition.ranges[0]!.index!.positionAt(0))!;
+    assert.deepEqual(
+      result.parts.map((part) => part.buffer === block.bytes.buffer),
+      [false, true, false, true, true],
+    );
+    result.release();
+  });
+});
+
+test("memory that an answer refers to is not used again before it is released", async () => {
+  await withLog(
+    async (log) => {
+      const place = placeIn(log.topic("t"));
+      const expected = log.append(place, [{ value: LARGE }]);
+      await log.flush();
+      const result = log.reader.readNow(query(place, 0))!;
+      for (let batch = 0; batch < 8; batch += 1) {
+        log.append(place, [{ value: Buffer.alloc(900_000, 3) }]);
+        await log.flush();
+      }
+      assert.ok(log.store.blocks.lentBytes > 0);
+      assert.deepEqual(bytesOf(result), expected);
+      result.release();
+      assert.equal(log.store.blocks.lentBytes, 0);
+    },
+    { "wal.tail.cache.bytes": "1048576" },
+  );
+});
+
+test("the memory of a read from files is given back when the last of its results is released", async () => {
+  await withLog(async (log) => {
+    const places = [0, 1].map((partition) => placeIn(log.topic(`t${partition}`)));
+    for (const place of places) log.append(place, [{ value: LARGE }]);
+    await log.flush();
+    const results = await readStored(log, ...places.map((place) => query(place, 0)));
+    assert.equal(log.reader.busyBytes, results[0]!.sizeBytes + results[1]!.sizeBytes);
+    results[0]!.release();
+    assert.ok(log.reader.busyBytes > 0);
+    results[1]!.release();
+    assert.equal(log.reader.busyBytes, 0);
+  });
+});
+
+test("reads beyond the budget wait for others to be released, and all come", async () => {
+  await withLog(
+    async (log, process) => {
+      const place = placeIn(log.topic("t"));
+      const value = Buffer.alloc(600_000, 5);
+      const batches = [1, 2, 3].map(() => log.append(place, [{ value }]));
+      await log.flush();
+      let under = 0;
+      let most = 0;
+      const reads = batches.map(async (batch, offset) => {
+        const [result] = await readStored(log, query(place, offset, { maxBytes: 1 }));
+        under += 1;
+        most = Math.max(most, under);
+        assert.deepEqual(bytesOf(result), batch);
+        await new Promise<void>((resolve) => void process.clock.schedule(10, resolve));
+        under -= 1;
+        result!.release();
+      });
+      await Promise.all(reads);
+      assert.equal(most, 1);
+    },
+    { "read.buffer.bytes": "1048576" },
+  );
+});
+
+test("neighbours in a file are read in one go, whichever partitions they are of", async () => {
+  await withLog(async (log, { disk }) => {
+    const topic = log.topic("t", 50);
+    for (let round = 0; round < 4; round += 1) {
+      for (let partition = 0; partition < 50; partition += 1) log.append(placeIn(topic, partition), [{ value: SMALL }]);
+    }
+    await log.roll();
+    const queries = topic.partitions.map(({ partition }) => query(placeIn(topic, partition), 0));
+    await readStored(log, ...queries); // the indexes are in memory now, and the file is open
+    const before = disk.operations;
+    const results = await readStored(log, ...queries);
+    assert.equal(disk.operations - before, 1);
+    assert.ok(results.every(({ sizeBytes }) => sizeBytes === results[0]!.sizeBytes && sizeBytes > 4 * SMALL.length));
+  });
+});
+
+test("bytes that are not what was written are never given out; the file is free again afterwards", async () => {
+  await withLog(async (log, { disk }) => {
+    const place = placeIn(log.topic("t"));
+    const good = log.append(place, [{ value: LARGE }]);
+    log.append(place, [{ value: LARGE }]);
+    await log.flush();
+    const range = place.partition.ranges[0]!;
+    const damagedAt = range.index!.positionAt(1) - range.file.base + 3000;
+    disk.flipBit(range.file.name, damagedAt);
+    await assert.rejects(
+      readStored(log, query(place, 1)),
+      (error) => error instanceof CorruptionError && error.file === range.file.name,
+    );
+    assert.equal(log.reader.busyBytes, 0);
+    assert.equal(range.file.readers, 0);
+    assert.deepEqual(bytesOf((await readStored(log, query(place, 0, { maxBytes: 1 })))[0]), good);
+  });
+});
+
+test("a damaged index of one partition leaves the files of the others free", async () => {
+  await withLog(async (log, { disk }) => {
+    const places = ["a", "b"].map((name) => placeIn(log.topic(name)));
+    for (const place of places) log.append(place, [{ value: SMALL }]);
+    await log.roll();
+    const { file, stored } = places[1]!.partition.ranges[0]!;
+    disk.flipBit(file.indexName, stored!.at);
+    await assert.rejects(readStored(log, ...places.map((place) => query(place, 0))), CorruptionError);
+    assert.equal(file.readers, 0);
+    assert.equal(log.reader.busyBytes, 0);
+  });
+});
+
+test("after a failed read everything is free, and the next one succeeds", async () => {
+  await withLog(async (log, { disk }) => {
+    const place = placeIn(log.topic("t"));
+    const batch = log.append(place, [{ value: SMALL }]);
+    await log.roll();
+    const { file } = place.partition.ranges[0]!;
+    let succeededAfter = -1;
+    for (let operation = 0; operation < 10; operation += 1) {
+      const before = disk.operations;
+      disk.failAt(before + 1 + operation, "EIO");
+      const [result] = await readStored(log, query(place, 0)).catch(() => []);
+      assert.equal(file.readers, 0);
+      if (result !== undefined) {
+        assert.deepEqual(bytesOf(result), batch);
+        result.release();
+        succeededAfter = operation;
+        break;
+      }
+      assert.equal(log.reader.busyBytes, 0);
+    }
+    assert.ok(succeededAfter >= 2, "opening the index, the file, and reading have failed before");
+  });
+});
+
+test("a file is in use while it is read", async () => {
+  await withLog(async (log) => {
+    const place = placeIn(log.topic("t"));
+    log.append(place, [{ value: SMALL }]);
+    await log.roll();
+    const { file } = place.partition.ranges[0]!;
+    const reading = readStored(log, query(place, 0));
+    assert.equal(file.readers, 1);
+    await reading;
+    assert.equal(file.readers, 0);
+  });
+});
+
+test("a file that nobody needs any more is closed before it is removed", async () => {
+  await withLog(async (log, { disk }) => {
+    const place = placeIn(log.topic("t"));
+    for (let file = 0; file < 3; file += 1) {
+      log.append(place, [{ value: LARGE }]);
+      await log.roll();
+    }
+    const { file } = place.partition.ranges[0]!;
+    const open = watchOpenFiles(disk);
+    const [result] = await readStored(log, query(place, 0));
+    result!.release();
+    assert.equal(open.get(file.name), 1);
+    log.store.append({ type: 8, value: { topicId: place.topic.id, partition: 0, offset: 1 } });
+    for (let snapshot = 0; snapshot < 2; snapshot += 1) {
+      await log.store.files.snapshot();
+      log.append(place, [{ value: LARGE }]);
+      await log.roll();
+    }
+    await log.store.files.collect();
+    await assert.rejects(disk.open(file.name, "read"), { kind: "notFound" });
+    assert.equal(open.get(file.name), 0);
+  });
+});
+
+/** How often each file is open, of those opened from now on. */
+function watchOpenFiles(disk: Disk): ReadonlyMap<string, number> {
+  const open = new Map<string, number>();
+  const openFile = disk.open.bind(disk);
+  disk.open = async (name, access) => {
+    const file = await openFile(name, access);
+    open.set(name, (open.get(name) ?? 0) + 1);
+    const close = file.close.bind(file);
+    file.close = () => {
+      open.set(name, open.get(name)! - 1);
+      return close();
+    };
+    return file;
+  };
+  return open;
+}
+
+test("readers of a deleted partition find nothing", async () => {
+  await withLog(async (log) => {
+    const place = placeIn(log.topic("t"));
+    log.append(place, [{ value: SMALL }]);
+    await log.flush();
+    log.store.append({ type: 4, value: { topicId: place.topic.id } });
+    assert.equal(log.reader.readNow(query(place, 0))?.sizeBytes, 0);
+    assert.equal((await readStored(log, query(place, 0)))[0]!.sizeBytes, 0);
+  });
+});

@@ -1,0 +1,60 @@
+/**
+ * What may stay on the disk. Every file has to be one that the broker knows and needs; what a crash has left behind, or
+ * retention has let go of, must be gone once housekeeping has had its turn.
+ */
+import { Died, ScriptedClient } from "./scripted-client.ts";
+import type { World } from "./world.ts";
+
+/** A file on the disk that nobody needs. */
+export class Leftover extends Error {
+  override readonly name = "Leftover";
+}
+
+/** Time enough for a file to be sealed by age and for housekeeping to come round. */
+const ROUND_MS = 80;
+/** A file goes when it is below two snapshots; each needs a file that was sealed later. */
+const ROUNDS = 3;
+
+/** Lets housekeeping do its work, and looks. False when the process died meanwhile. */
+export async function checkLeftovers(world: World): Promise<boolean> {
+  const unused = world.running.broker.store.files.closed.filter((file) => file.users === 0);
+  for (let round = 0; round < ROUNDS; round++) {
+    if (!(await produceSomething(world))) return false;
+    await world.pass(ROUND_MS);
+    if (!world.alive) return false;
+  }
+  const { files, wal } = world.running.broker.store;
+  for (const file of unused) {
+    if (files.closed.includes(file)) throw new Leftover(`${file.name} holds nothing that any partition needs`);
+  }
+  const known = new Set([...files.closed, wal.file].flatMap((file) => [file.name, file.indexName]));
+  const names = [...world.simulation.files().keys()];
+  for (const name of names) {
+    if (name.startsWith("wal/") && !known.has(name) && !name.endsWith(".cut")) {
+      throw new Leftover(`${name} belongs to no file of the log`);
+    }
+  }
+  // A crash can leave a third snapshot; the next one that is taken removes it.
+  const snapshots = names.filter((name) => name.endsWith(".snapshot"));
+  const isNewOne = snapshots.length > 0 && !snapshotsAtStart(world).has(snapshots.at(-1)!);
+  if (snapshots.length > 2 && isNewOne) throw new Leftover(`there are ${snapshots.length} snapshots`);
+  return true;
+}
+
+/** The log moves on only when something is written. */
+async function produceSomething(world: World): Promise<boolean> {
+  const place = world.model.livingTopics()[0]?.partitions[0];
+  if (place === undefined) return true;
+  try {
+    await new ScriptedClient(world).produce(place, `${world.simulation.nowMs}`);
+    return true;
+  } catch (error) {
+    if (error instanceof Died) return false;
+    throw error;
+  }
+}
+
+function snapshotsAtStart(world: World): ReadonlySet<string> {
+  const { snapshots } = world.running.opened;
+  return new Set(snapshots.map((position) => `snapshot/${String(position).padStart(20, "0")}.snapshot`));
+}

@@ -1,0 +1,88 @@
+/**
+ * A whole play: a workload on a broker that dies at given disk operations, once in each life, until there are no more
+ * deaths planned and the work is done. Every life begins with a check of all there is (`World`), and the last one ends
+ * in good order, after which nothing may be left over on the disk and a restart must find the very state.
+ */
+import { LogModel } from "../../sim/log-model.ts";
+import type { CrashKind } from "../../sim/simulation.ts";
+import { IoError } from "../../src/ports/disk.ts";
+import { checkLeftovers } from "./leftovers.ts";
+import { type Amounts, Workload } from "./workload.ts";
+import { World, type WorldOptions } from "./world.ts";
+
+/** What happens to a life at one of its disk operations: it ends, or the operation fails, which may end it or not. */
+export interface Crash {
+  readonly operation: number;
+  readonly kind: CrashKind | "error";
+}
+
+export interface PlayOptions extends WorldOptions {
+  /** The first life's crash, then the second's, and so on. */
+  readonly crashes?: readonly Crash[];
+  readonly amounts?: Partial<Amounts>;
+}
+
+export interface Played {
+  /** Disk operations of each life. */
+  readonly operations: readonly number[];
+  readonly model: LogModel;
+  /** Equal for plays that went the same way. */
+  readonly digest: string;
+}
+
+const MAX_LIVES = 50;
+
+/** @throws a Violation, or whatever else went wrong, with all that is needed to play it again. */
+export async function play(options: PlayOptions): Promise<Played> {
+  const world = new World(options);
+  const operations: number[] = [];
+  try {
+    const workload = new Workload(world, options.amounts);
+    workload.start();
+    for (let life = 0; ; life++) {
+      if (life === MAX_LIVES) throw new Error(`the work is not done after ${MAX_LIVES} lives`);
+      const crash = options.crashes?.[life];
+      const { disk } = world.simulation;
+      if (crash?.kind === "error") disk.failAt(crash.operation, "EIO");
+      else if (crash !== undefined) world.simulation.crashAt(crash.operation, crash.kind);
+      const isOver = await live(world, workload, crash?.kind === "error");
+      operations.push(disk.operations);
+      if (isOver) break;
+      if (crash?.kind !== "error") world.died(crash!.kind);
+    }
+    await world.start();
+    await world.verify();
+    await world.stop();
+    return { operations, model: world.model, digest: world.simulation.digest() };
+  } catch (error) {
+    throw replayable(error, world, options);
+  }
+}
+
+/** One life. False when the process died before its end. */
+async function live(world: World, workload: Workload, mayFail: boolean): Promise<boolean> {
+  try {
+    const isOver =
+      (await world.start()) &&
+      (await world.verify()) &&
+      (await world.letIn(() => workload.isDone)) &&
+      (await world.verify()) &&
+      (await checkLeftovers(world)) &&
+      (await world.stop());
+    if (world.failure === undefined) return isOver;
+    throw world.failure;
+  } catch (error) {
+    if (!mayFail || !(error instanceof IoError)) throw error;
+    world.ended();
+    return false;
+  }
+}
+
+/** The error with the seed and the crashes in front: what `CRASH_PLAY` takes. */
+function replayable(error: unknown, world: World, { seed, crashes = [] }: PlayOptions): Error {
+  const play = [seed, ...crashes.map(({ operation, kind }) => `${operation}${kind}`)].join(":");
+  const failure = error instanceof Error ? error : new Error(String(error));
+  failure.message = `CRASH_PLAY=${play}: ${failure.message}`;
+  failure.cause ??= world.simulation.history();
+  return failure;
+}

@@ -1,0 +1,261 @@
+/**
+ * One data folder and the brokers that live on it, one after the other, with clients that outlive them all.
+ *
+ * A life begins with `start`: the whole broker (`startBroker`) on the simulation's ports. What it recovered is compared
+ * with what is known: its fold with the journal of the life before (`StateJournal`), and what clients can read with what
+ * clients were told before (`LogModel`). Only then does the gate open for the workload.
+ */
+import { KafkaClient } from "../../sim/kafka-client.ts";
+import { LogModel } from "../../sim/log-model.ts";
+import type { DiskFaults } from "../../sim/sim-disk.ts";
+import { NO_NETWORK_FAULTS } from "../../sim/sim-network.ts";
+import { CRASHED, type CrashKind, type SimProcess, Simulation } from "../../sim/simulation.ts";
+import { type RunningBroker, startBroker } from "../../src/broker/start.ts";
+import { type BrokerSettings, loadSettings } from "../../src/config/load.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { Disk } from "../../src/ports/disk.ts";
+import type { State } from "../../src/state/state.ts";
+import { type Everything, readEverything } from "./read-everything.ts";
+import { StateJournal, stateDigest } from "./state-digest.ts";
+
+export const PORT = 9092;
+
+/** Small and quick, so that a short workload meets everything: sealed files, snapshots, retention. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  "wal.indexing.interval.ms": "40",
+  "snapshot.interval.bytes": "4096",
+  "wal.min.free.bytes": "0",
+  "log.retention.check.interval.ms": "25",
+  "auto.create.topics.enable": "false",
+};
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** Settings other than those above. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly disk?: Partial<DiskFaults>;
+  /** Share of the arrivals that reset their connection, while the gate is open. */
+  readonly resetRate?: number;
+  /** Puts something between broker and disk: how canaries are let in. */
+  readonly wrapDisk?: (disk: Disk) => Disk;
+  /** Sees each broker before anything is sent to it. */
+  readonly onBroker?: (running: RunningBroker) => void;
+  /** Leaves the folds alone, for canaries that clients must catch. */
+  readonly withoutJournal?: boolean;
+}
+
+/** The fold after a restart is not the one before. */
+export class StateDiffers extends Error {
+  override readonly name = "StateDiffers";
+}
+
+const MAX_EVENTS = 2_000_000;
+
+export class World {
+  readonly simulation: Simulation;
+  readonly model = new LogModel();
+  readonly journal = new StateJournal();
+  readonly gate = new Gate();
+  readonly settings: BrokerSettings;
+  /** What the broker of this life logged. */
+  readonly lines: string[] = [];
+  /** Why the broker of this life ended itself. */
+  failure: unknown;
+  /** Bytes kept aside by recovery, in all lives. */
+  cutBytes = 0;
+  readonly #options: WorldOptions;
+  #running: RunningBroker | undefined;
+  #process: SimProcess;
+  /** Lives since the last one that listened. */
+  #deadStarts = 0;
+  /** The first power loss since everything was checked. */
+  #powerLossMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    const { seed, disk } = options;
+    this.simulation = new Simulation({ seed, maxEvents: MAX_EVENTS, ...(disk === undefined ? {} : { disk }) });
+    this.settings = settingsOf({ ...SETTINGS, ...options.settings });
+    this.#process = this.simulation.process;
+  }
+
+  get clock(): Clock {
+    return this.simulation.clock;
+  }
+
+  get running(): RunningBroker {
+    if (this.#running === undefined) throw new Error("no broker runs");
+    return this.#running;
+  }
+
+  /** Whether the process of the present life still lives. */
+  get alive(): boolean {
+    return this.#process.alive;
+  }
+
+  connect(): KafkaClient {
+    return new KafkaClient(this.simulation.connect(PORT));
+  }
+
+  /** Begins a life. False when the process died before it listened. @throws what the start throws. */
+  async start(overrides: Readonly<Record<string, string>> = {}): Promise<boolean> {
+    const { wrapDisk, onBroker } = this.#options;
+    const process = this.simulation.process;
+    this.#process = process;
+    this.#running = undefined;
+    this.lines.length = 0;
+    this.failure = undefined;
+    const given = Object.keys(overrides).length > 0;
+    const settings = given ? settingsOf({ ...SETTINGS, ...this.#options.settings, ...overrides }) : this.settings;
+    const { clock, random, network } = process;
+    const disk = wrapDisk?.(process.disk) ?? process.disk;
+    const started = await this.simulation.run(() =>
+      startBroker({
+        ports: { clock, random, network, disk },
+        settings,
+        log: (line) => void this.lines.push(line),
+        fail: (error) => {
+          this.failure ??= error;
+          process.exit();
+        },
+      }),
+    );
+    if (started === CRASHED) {
+      this.#deadStarts += 1;
+      return false;
+    }
+    this.#running = started;
+    this.model.life += 1;
+    this.cutBytes += started.opened.report.cutBytes;
+    this.#compareFolds(started);
+    onBroker?.(started);
+    return true;
+  }
+
+  /** Reads everything and checks it. False when the process died meanwhile. Only while nobody else sends. */
+  async verify(): Promise<boolean> {
+    const everything = await this.readEverything();
+    if (everything === undefined) return false;
+    this.model.clusterIs(everything.clusterId);
+    if (this.settings.config["wal.sync"] === "interval") {
+      const { "wal.sync.interval.ms": intervalMs } = this.settings.config;
+      this.model.forgiveLoss(everything.topics, this.#powerLossMs - intervalMs - SYNC_SLACK_MS);
+    }
+    this.model.check(everything.topics);
+    this.#powerLossMs = Number.POSITIVE_INFINITY;
+    return true;
+  }
+
+  async readEverything(): Promise<Everything | undefined> {
+    const client = this.connect();
+    const everything = await this.simulation.run(() => readEverything(client));
+    if (everything === CRASHED) return undefined;
+    client.close();
+    return everything;
+  }
+
+  /** Lets the workload in until `done`, or until the process dies. Answers whether it lives. */
+  async letIn(done: () => boolean): Promise<boolean> {
+    this.#process.network.faults = { resetRate: this.#options.resetRate ?? 0 };
+    this.gate.open();
+    await this.simulation.runUntil(() => done() || !this.alive);
+    this.gate.close();
+    this.#process.network.faults = NO_NETWORK_FAULTS;
+    return this.alive;
+  }
+
+  /** Lets virtual time pass. */
+  async pass(durationMs: number): Promise<void> {
+    const untilMs = this.simulation.nowMs + durationMs;
+    await this.simulation.runUntil(() => this.simulation.nowMs >= untilMs || !this.alive);
+  }
+
+  /** The process dies now. */
+  crash(kind: CrashKind): void {
+    this.simulation.crash(kind);
+    this.died(kind);
+  }
+
+  /** The process has ended by itself, or could not start and ends now. */
+  ended(): void {
+    if (this.alive) this.crash("kill");
+    else this.died("kill");
+  }
+
+  /** To be called when the process died of a planned crash. */
+  died(kind: CrashKind): void {
+    this.gate.close();
+    if (kind === "power") this.#powerLossMs = Math.min(this.#powerLossMs, this.simulation.nowMs);
+  }
+
+  /** An orderly stop, and the end of the process. False when it died before. */
+  async stop(): Promise<boolean> {
+    const { running } = this;
+    const { store } = running.broker;
+    const stopped = await this.simulation.run(() => running.stop());
+    if (stopped === CRASHED) return false;
+    this.journal.restart(store.wal.position, stateDigest(store.state));
+    this.crash("kill");
+    return true;
+  }
+
+  /** Runs something with the disk of the process to come, as an operator would with a broker that is down. */
+  async offline<T>(work: (disk: SimProcess["disk"]) => Promise<T>): Promise<T> {
+    const result = await this.simulation.run((process) => work(process.disk));
+    if (result === CRASHED) throw new Error("a crash is planned while the broker is down");
+    return result;
+  }
+
+  #compareFolds({ opened, broker }: RunningBroker): void {
+    if (this.#options.withoutJournal === true) return;
+    const { store } = broker;
+    const position = opened.end;
+    const clusterId = position === 0 ? "" : store.state.clusterId;
+    const digest = stateDigest(store.state, { starts: store.state.starts - 1, clusterId });
+    const expected = this.journal.at(position);
+    const isFirst = this.model.life === 1;
+    if (!isFirst && opened.report.damage.length === 0 && digest !== expected && !this.#isOfDeadStart(store.state)) {
+      const before = expected ?? "the log never ended there";
+      throw new StateDiffers(`at position ${position}\nbefore ${before}\nafter  ${digest}`);
+    }
+    this.#deadStarts = 0;
+    this.journal.restart(position, digest);
+    this.journal.follow(store);
+  }
+
+  /** A process that dies while it starts may leave behind that it started, and nothing else. */
+  #isOfDeadStart(state: State): boolean {
+    for (let dead = 1; dead <= this.#deadStarts; dead++) {
+      if (this.journal.knows(stateDigest(state, { starts: state.starts - 1 - dead }))) return true;
+    }
+    return false;
+  }
+}
+
+/** How long a sync that is due may take to begin and end, with the one before it: see the simulated disk's durations. */
+const SYNC_SLACK_MS = 12;
+
+/** Holds clients back while there is no broker, or while what it recovered is being checked. */
+export class Gate {
+  #open = false;
+  #waiting: (() => void)[] = [];
+
+  open(): void {
+    this.#open = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  close(): void {
+    this.#open = false;
+  }
+
+  async passed(): Promise<void> {
+    while (!this.#open) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+function settingsOf(settings: Readonly<Record<string, string>>): BrokerSettings {
+  const loaded = loadSettings({ set: Object.entries(settings).map(([key, value]) => `${key}=${value}`), flags: {} });
+  if ("errors" in loaded) throw new Error(loaded.errors.join("\n"));
+  return loaded.settings;
+}
