@@ -78,7 +78,7 @@ function positive(name: "rounds" | "scale"): number {
 
 /** One turn: all cases on one broker. */
 async function takeTurn(side: Side, round: number, cases: readonly BenchCase[], scale: number): Promise<Sample[]> {
-  const folder = mkdtempSync(join(values.folder, `chronik-bench-${side.name}-`));
+  const folder = join(dataFolder, `${round}-${side.letter}`);
   const broker = new Broker(brokerKind(side.name, side.settings), { port: await freePort(), folder });
   const samples: Sample[] = [];
   try {
@@ -131,6 +131,8 @@ const sides = [parseSide("A", values.a), parseSide("B", values.b)] as const;
 const cases = selectCases(values.cases);
 const scale = positive("scale");
 if (sides.some(({ name }) => name === "chronik")) process.env["CHRONIK"] ??= await installPublished();
+const dataFolder = mkdtempSync(join(values.folder, "chronik-bench-"));
+process.on("exit", () => rmSync(dataFolder, { recursive: true, maxRetries: 3 }));
 const samples: Sample[] = [];
 for (let round = 1; round <= positive("rounds"); round++) {
   for (const side of sides) samples.push(...(await takeTurn(side, round, cases, scale)));

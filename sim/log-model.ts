@@ -146,6 +146,13 @@ export class LogModel {
   readonly #producerIds = new Set<number | bigint>();
   #clusterId: string | undefined;
 
+  /** Every batch that was acknowledged or shown, and has not been let go of since. */
+  knownBatches(): SentBatch[] {
+    const places = this.livingTopics().flatMap(({ partitions }) => partitions);
+    const batches = places.flatMap((place) => [...place.sent.values()]);
+    return batches.filter(({ place, offset, records }) => offset !== undefined && offset + records > place.logStart);
+  }
+
   /** The topics that have not been asked to go. */
   livingTopics(): TopicModel[] {
     return [...this.topics.values()].filter(({ fate }) => fate === "there");
@@ -486,7 +493,7 @@ function addPartitions(topic: TopicModel, total: number): void {
 }
 
 /** What must stay of a batch: all but base offset and leader epoch. */
-function contentOf(bytes: Buffer): string {
+export function contentOf(bytes: Buffer): string {
   return bytes.toString("latin1", 8, 12) + bytes.toString("latin1", 16);
 }
 

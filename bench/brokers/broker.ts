@@ -33,6 +33,12 @@ const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 30_000;
 const POLL_INTERVAL_MS = 5;
 
+/** Process groups that run now. They would outlive this process otherwise. */
+const runningGroups = new Set<number>();
+process.on("exit", () => {
+  for (const group of runningGroups) process.kill(-group, "SIGKILL");
+});
+
 export class Broker {
   readonly kind: BrokerKind;
   readonly home: BrokerHome;
@@ -41,8 +47,6 @@ export class Broker {
   constructor(kind: BrokerKind, home: BrokerHome) {
     this.kind = kind;
     this.home = home;
-    // The group would outlive this process otherwise.
-    process.on("exit", () => this.#signal("SIGKILL"));
   }
 
   /** HOST:PORT, as clients take it. */
@@ -66,6 +70,9 @@ export class Broker {
     closeSync(log);
     child.on("error", () => {}); // reported by `once` below
     await once(child, "spawn");
+    const group = child.pid ?? 0;
+    runningGroups.add(group);
+    child.once("exit", () => runningGroups.delete(group));
     this.#process = child;
     return startMs;
   }

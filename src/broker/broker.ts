@@ -37,6 +37,9 @@ export interface ParkedFetch {
 /** Where clients of one listener are sent. */
 export type Endpoint = Address;
 
+/** Requests up to this size have memory of their own, so that none waits for a large one that does not come. */
+const SMALL_REQUEST_BYTES = 16 * 1024;
+const SMALL_REQUESTS_BYTES = 8 * 1024 * 1024;
 /** How often the deadlines of connections are looked at. */
 const DEADLINE_CHECK_MS = 5_000;
 
@@ -60,7 +63,8 @@ export class Broker {
   readonly #connections = new Set<Connection>();
   readonly #listeners: Listener[] = [];
   readonly #shared = Buffer.allocUnsafeSlow(SHARED_BUFFER_BYTES);
-  readonly #budget: ByteBudget;
+  readonly #largeRequests: ByteBudget;
+  readonly #smallRequests = new ByteBudget(SMALL_REQUESTS_BYTES);
   readonly #throttled = new Set<Connection>();
   #stopping = false;
 
@@ -76,7 +80,7 @@ export class Broker {
     const { clock, random, store, groupFold: fold } = options;
     this.groups = new Groups({ store, fold, clock, random });
     const config = this.store.state.broker;
-    this.#budget = new ByteBudget(config["queued.max.request.bytes"]);
+    this.#largeRequests = new ByteBudget(config["queued.max.request.bytes"]);
     this.fetchSessions = new FetchSessions({
       slots: config["max.incremental.fetch.session.cache.slots"],
       clock: this.clock,
@@ -90,7 +94,7 @@ export class Broker {
 
   /** Bytes of requests that are being read. */
   get requestBytes(): number {
-    return this.#budget.usedBytes;
+    return this.#largeRequests.usedBytes + this.#smallRequests.usedBytes;
   }
 
   /** Listens. `endpoint` is what clients of this listener are told; its port 0 stands for the port bound. */
@@ -133,7 +137,7 @@ export class Broker {
       endpoint,
       clock: this.clock,
       shared: this.#shared,
-      budget: this.#budget,
+      budgetFor: (sizeBytes) => (sizeBytes <= SMALL_REQUEST_BYTES ? this.#smallRequests : this.#largeRequests),
       maxFrameBytes: config["socket.request.max.bytes"],
       handle: (from, buffer, at, end) => route(this, from, buffer, at, end),
       closed: (gone) => this.#connections.delete(gone),

@@ -4,7 +4,8 @@
  * In: bytes are read into a buffer that all connections share; a frame that lies in it whole is handled there, with no
  * copy. A frame that does not is first admitted: its declared size is reserved from the budget of all requests, in order
  * of arrival, before a buffer for it exists; until then the socket is paused. So nothing is allocated on a peer's word
- * beyond the budget, and an admitted frame is always read to its end, unless that takes longer than `FRAME_TIMEOUT_MS`.
+ * beyond the budget, and an admitted frame is always read to its end, unless its peer takes longer than
+ * `FRAME_TIMEOUT_MS` to send it.
  * A frame is handled at once and its bytes may be overwritten afterwards: handlers copy what they keep.
  *
  * Out: every request has a place in the queue, taken when it is handled. An answer waits in its place for those before it.
@@ -44,7 +45,8 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   /** Read buffer shared by all connections. */
   readonly shared: Buffer;
-  readonly budget: ByteBudget;
+  /** What the memory of a frame of this size is taken from. */
+  readonly budgetFor: (sizeBytes: number) => ByteBudget;
   readonly maxFrameBytes: number;
   /** Handles the frame at `at`..`end`, size prefix not included, before it returns. */
   readonly handle: (connection: Connection, buffer: Buffer, at: number, end: number) => void;
@@ -137,10 +139,12 @@ export class Connection implements SocketEvents {
 
   /** Closes the connection when its peer holds up a request or an answer, or has not used it since `idleSinceMs`. */
   checkDeadlines(nowMs: number, idleSinceMs: number): void {
-    if (this.#frame !== undefined && nowMs - this.#frameBeganMs > FRAME_TIMEOUT_MS) {
-      this.refuse(`a request of ${this.#frame.length} bytes did not arrive within ${FRAME_TIMEOUT_MS} ms`);
-    } else if (this.#unsentBytes > 0 && nowMs - this.#lastSentMs > STALL_TIMEOUT_MS) {
+    // While nothing is read the peer cannot send: that is not its fault, but must not keep the memory for ever either.
+    const frameLimitMs = this.#paused ? STALL_TIMEOUT_MS : FRAME_TIMEOUT_MS;
+    if (this.#unsentBytes > 0 && nowMs - this.#lastSentMs > STALL_TIMEOUT_MS) {
       this.refuse(`it took no answer for ${STALL_TIMEOUT_MS} ms`);
+    } else if (this.#frame !== undefined && nowMs - this.#frameBeganMs > frameLimitMs) {
+      this.refuse(`a request of ${this.#frame.length} bytes did not arrive within ${frameLimitMs} ms`);
     } else if (this.isIdle && this.lastActiveMs < idleSinceMs) {
       this.destroy();
     }
@@ -180,7 +184,7 @@ export class Connection implements SocketEvents {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelAdmission?.();
-    if (this.#frame !== undefined) this.#options.budget.release(this.#frame.length);
+    if (this.#frame !== undefined) this.#releaseBudget(this.#frame);
     this.#frame = undefined;
     this.#held = undefined;
     for (const { answer } of this.#slots.splice(0)) if (answer !== undefined && answer !== "none") answer.sent?.();
@@ -218,7 +222,7 @@ export class Connection implements SocketEvents {
       this.#options.handle(this, buffer, at, at + size);
       return at + size;
     }
-    const { budget } = this.#options;
+    const budget = this.#options.budgetFor(size);
     if (budget.tryAcquire(size)) {
       this.#admit(size, buffer.subarray(at, end));
       return end;
@@ -238,7 +242,7 @@ export class Connection implements SocketEvents {
   #admit(size: number, head: Buffer): void {
     this.#frame = Buffer.allocUnsafeSlow(size);
     this.#frameFilled = head.copy(this.#frame);
-    this.#frameBeganMs = this.lastActiveMs;
+    this.#frameBeganMs = this.#options.clock.monotonicMs();
   }
 
   #fillFrame(size: number): void {
@@ -247,7 +251,11 @@ export class Connection implements SocketEvents {
     if (this.#frameFilled < frame.length) return;
     this.#frame = undefined;
     this.#options.handle(this, frame, 0, frame.length);
-    this.#options.budget.release(frame.length);
+    this.#releaseBudget(frame);
+  }
+
+  #releaseBudget(frame: Buffer): void {
+    this.#options.budgetFor(frame.length).release(frame.length);
   }
 
   #flush(): void {
@@ -288,7 +296,11 @@ export class Connection implements SocketEvents {
     const pause = this.#gates > 0 || this.#slots.length >= MAX_OPEN_REQUESTS || this.#unsentBytes > MAX_UNSENT_BYTES;
     if (pause === this.#paused) return;
     this.#paused = pause;
-    if (pause) this.#options.socket.pause();
-    else this.#options.socket.resume();
+    if (pause) {
+      this.#options.socket.pause();
+    } else {
+      this.#frameBeganMs = this.#options.clock.monotonicMs();
+      this.#options.socket.resume();
+    }
   }
 }

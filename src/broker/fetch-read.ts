@@ -6,7 +6,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type BatchQuery, type BatchResult, NOTHING_READ } from "../log/batch-reader.ts";
-import { CorruptionError } from "../log/corruption.ts";
+import { isReadFailure } from "../log/corruption.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import type { Topic } from "../state/state.ts";
@@ -100,7 +100,7 @@ async function readStored(broker: Broker, queries: readonly Query[]): Promise<vo
     const results = await broker.reader.readStored(queries);
     queries.forEach(({ into }, index) => (into.result = results[index]!));
   } catch (error) {
-    if (!(error instanceof CorruptionError)) throw error;
+    if (!isReadFailure(error)) throw error;
     broker.log(`error: ${error.message}`);
     if (queries.length === 1) {
       const { into } = queries[0]!;

@@ -58,7 +58,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   });
   for (const line of opened.warnings) log(`warning: ${line}`);
   const incarnation = random.bytes(6).readUIntBE(0, 6);
-  const store = new Store({ disk, clock, opened, incarnation, failed: fail });
+  const store = new Store({ disk, clock, opened, incarnation, failed: fail, report: log });
   if (store.state.clusterId === "") {
     store.append({ type: 1, value: { clusterId: formatUuid(newUuid(random)) } });
   }

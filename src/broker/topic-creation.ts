@@ -140,6 +140,7 @@ function placementRefusal(broker: Broker, topic: NewTopic): Refusal | undefined 
 }
 
 function assignmentRefusal(broker: Broker, assignments: NewTopic["assignments"]): Refusal | undefined {
+  if (assignments.length > MAX_PARTITIONS_PER_TOPIC) return tooManyPartitions(assignments.length);
   const indexes = new Set<number>();
   for (const { partitionIndex, brokerIds } of assignments) {
     if (indexes.has(partitionIndex)) {

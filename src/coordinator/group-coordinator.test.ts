@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { commit, committed, GROUP, leave, stableGroup, TOPIC_ID } from "../../test/coordinator/classic-calls.ts";
+import {
+  commit,
+  committed,
+  GROUP,
+  heartbeat,
+  join,
+  leave,
+  stableGroup,
+  TOPIC_ID,
+} from "../../test/coordinator/classic-calls.ts";
 import { GroupWorld } from "../../test/coordinator/group-world.ts";
+import { toPosition } from "../base/brands.ts";
 import type { Uuid } from "../base/uuid.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 
@@ -149,4 +159,15 @@ suite("offsets.retention.minutes", () => {
     assert.equal(committed(world), undefined);
     assert.equal(committed(world, GROUP, TOPIC_ID, 1), 6);
   });
+});
+
+test("after an accepted loss of records no generation begins that may have begun before", () => {
+  const world = new GroupWorld();
+  const [member] = stableGroup(world, 1) as [string];
+  world.fold.skipLost();
+  const restored = new GroupWorld();
+  for (const slice of world.fold.slices(() => toPosition(0))) restored.fold.restore(slice);
+  restored.decide((coordinator, now, effects) => coordinator.restore(now, effects));
+  assert.equal(heartbeat(restored, member, 1), ErrorCode.NONE);
+  assert.ok(join(restored, { memberId: member }).reply!.generationId! > 1_000_000);
 });

@@ -36,6 +36,9 @@ export interface StoredGroup {
   readonly offsets: Offsets;
 }
 
+/** More rebalances than any group gets to. Generations are int32. */
+const MOST_LOST_GENERATIONS = 1_000_000;
+
 /** Records before `stampedAt` are in it already. */
 class Stored implements StoredGroup {
   readonly groupId: string;
@@ -125,6 +128,10 @@ export class GroupFold implements Fold {
       group.offsets.set(topicId, byPartition);
     }
     this.#groups.set(groupId, group);
+  }
+
+  skipLost(): void {
+    for (const group of this.#groups.values()) group.lastGeneration += MOST_LOST_GENERATIONS;
   }
 
   /** The group to apply a record to, made when there is none; undefined when the record is in it already. */

@@ -14,8 +14,9 @@ import type { Disk, DiskFile } from "../ports/disk.ts";
 import { BatchIndex } from "./batch-index.ts";
 import type { Block, BlockCache } from "./blocks.ts";
 import { ByteBudget } from "./byte-budget.ts";
-import { CorruptionError } from "./corruption.ts";
+import { CorruptionError, isReadFailure } from "./corruption.ts";
 import { readStoredIndex } from "./file-index.ts";
+import { rebuildIndex } from "./index-rebuild.ts";
 import { LruCache } from "./lru-cache.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import type { FileRange, WalFile } from "./wal-file.ts";
@@ -63,14 +64,20 @@ export class BatchReader {
   readonly #indexes: LruCache<BatchIndex>;
   readonly #handles: LruCache<OpenFile>;
   readonly #reads = new ByteBudget(MAX_READS_AT_ONCE);
+  /** One file at a time is read for the index that it has lost. */
+  readonly #rebuilds = new ByteBudget(1);
+  readonly #report: (line: string) => void;
 
   constructor(options: {
     readonly disk: Disk;
     readonly blocks: BlockCache;
     readonly bufferBytes: number;
     readonly indexCacheBytes: number;
+    /** What the operator has to know, a line. */
+    readonly report: (line: string) => void;
   }) {
     this.#disk = options.disk;
+    this.#report = options.report;
     this.#blocks = options.blocks;
     this.#budget = new ByteBudget(options.bufferBytes);
     this.#indexes = new LruCache(options.indexCacheBytes, () => undefined);
@@ -112,7 +119,9 @@ export class BatchReader {
 
   /**
    * Serves the queries from files; each from one file at most, so that `more` may be true before `maxBytes` is reached.
-   * @throws CorruptionError when what is read is not what was written.
+   * What stands before a damaged batch is served without it.
+   * @throws CorruptionError when the first batch of a query is not what was written.
+   * @throws IoError when the disk refuses.
    */
   async readStored(queries: readonly BatchQuery[]): Promise<BatchResult[]> {
     const plans = queries.map(planOf);
@@ -123,6 +132,7 @@ export class BatchReader {
       await this.#budget.acquire(wantedBytes);
       takenBytes = wantedBytes;
       await this.#readAll(plans);
+      for (const plan of plans) endBeforeDamage(plan);
     } catch (error) {
       this.#budget.release(takenBytes);
       throw error;
@@ -148,7 +158,7 @@ export class BatchReader {
     const key = `${range.file.base}/${range.topicId}/${range.partition}`;
     const cached = this.#indexes.get(key);
     if (cached !== undefined) return cached;
-    const index = await readStoredIndex(this.#disk, range.file, range.stored!);
+    const index = await this.#readIndex(range);
     this.#indexes.set(key, index, Math.max(index.memoryBytes, 1));
     return index;
   }
@@ -161,6 +171,21 @@ export class BatchReader {
   /** Lets go of all open files. */
   close(): void {
     this.#handles.clear();
+  }
+
+  async #readIndex(range: FileRange): Promise<BatchIndex> {
+    try {
+      return await readStoredIndex(this.#disk, range.file, range.stored!);
+    } catch (error) {
+      if (!isReadFailure(error)) throw error;
+      this.#report(`error: ${error.message}; the rows of partition ${range.partition} are read from the log again`);
+    }
+    await this.#rebuilds.acquire(1);
+    try {
+      return await rebuildIndex(this.#disk, range);
+    } finally {
+      this.#rebuilds.release(1);
+    }
   }
 
   /** Chooses the batches that a plan is to read. */
@@ -202,9 +227,7 @@ export class BatchReader {
     }
     for (const batch of span) {
       const at = batch.at - first.at;
-      if (verifiedRecordBytes(bytes, at, got) !== recordBytes(batch)) {
-        throw new CorruptionError(batch.file.name, batch.at, "a record does not match its checksum");
-      }
+      if (verifiedRecordBytes(bytes, at, got) !== recordBytes(batch)) continue; // see endBeforeDamage
       const dataAt = at + batchDataOffset(batch.topicBytes);
       batch.bytes = bytes.subarray(dataAt, dataAt + batch.sizeBytes);
     }
@@ -226,6 +249,7 @@ interface PlannedBatch {
   readonly at: number;
   readonly topicBytes: number;
   readonly sizeBytes: number;
+  /** Undefined until it was read, and when what was read is not what was written. */
   bytes: Buffer | undefined;
 }
 
@@ -243,6 +267,18 @@ function planOf(query: BatchQuery): Plan {
   const range = query.offset < query.limitOffset ? query.partition.findRange(query.offset) : undefined;
   if (range !== undefined) range.file.readers += 1;
   return { query, range, batches: [], sizeBytes: 0, more: false };
+}
+
+/** Takes damaged batches, and those behind them, out of a plan that was read. */
+function endBeforeDamage(plan: Plan): void {
+  const row = plan.batches.findIndex(({ bytes }) => bytes === undefined);
+  if (row === -1) return;
+  const [damaged] = plan.batches.splice(row);
+  if (row === 0) {
+    throw new CorruptionError(damaged!.file.name, damaged!.at, "a record does not match its checksum");
+  }
+  plan.sizeBytes = plan.batches.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  plan.more = true;
 }
 
 /** As `Promise.all`, but waits for all of them, also when one fails: until then what they use must stay. */

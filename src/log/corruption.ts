@@ -1,3 +1,5 @@
+import { IoError } from "../ports/disk.ts";
+
 /** Bytes read back from disk are not what was written there. */
 export class CorruptionError extends Error {
   override readonly name = "CorruptionError";
@@ -9,4 +11,9 @@ export class CorruptionError extends Error {
     this.file = file;
     this.position = position;
   }
+}
+
+/** Whether something could not be read: damaged, gone, or refused by the disk. What else there is can still be read. */
+export function isReadFailure(error: unknown): error is CorruptionError | IoError {
+  return error instanceof CorruptionError || error instanceof IoError;
 }

@@ -86,6 +86,12 @@ export async function readSnapshot(disk: Disk, position: Position): Promise<Snap
   return snapshot?.position === position ? snapshot : undefined;
 }
 
+/** Keeps damaged snapshots under another name: they do not count any more, and may be all that somebody has left. */
+export async function setSnapshotsAside(disk: Disk, positions: readonly Position[]): Promise<void> {
+  for (const position of positions) await disk.rename(snapshotName(position), `${snapshotName(position)}.damaged`);
+  if (positions.length > 0) await disk.syncFolder(SNAPSHOT_FOLDER);
+}
+
 /** Removes all but the two newest. */
 export async function removeOldSnapshots(disk: Disk): Promise<void> {
   for (const position of (await listSnapshots(disk)).slice(KEPT)) await disk.remove(snapshotName(position));

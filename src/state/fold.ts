@@ -15,4 +15,6 @@ export interface Fold {
    */
   slices(now: () => Position): Iterable<Slice>;
   restore(slice: Slice): void;
+  /** Records may have been lost, and the operator accepts it: what they may have given out must not be given out again. */
+  skipLost(): void;
 }

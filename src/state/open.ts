@@ -12,7 +12,14 @@ import { clampTimestamp } from "../log/batch-index.ts";
 import { readFileDirectory, writeFileIndex } from "../log/file-index.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { type Damage, type RecoveryReport, type RecoveryTarget, recoverLog } from "../log/recovery.ts";
-import { listSnapshots, readSnapshot, removeOldSnapshots, SNAPSHOT_FOLDER, writeSnapshot } from "../log/snapshot.ts";
+import {
+  listSnapshots,
+  readSnapshot,
+  removeOldSnapshots,
+  SNAPSHOT_FOLDER,
+  setSnapshotsAside,
+  writeSnapshot,
+} from "../log/snapshot.ts";
 import { WAL_FOLDER, type WalFile } from "../log/wal-file.ts";
 import type { BatchRecord } from "../log/wal-record.ts";
 import type { Disk } from "../ports/disk.ts";
@@ -65,6 +72,14 @@ export class StateLostError extends Error {
 const MOST_OFFSETS_PER_BATCH = 0x8000_0000;
 /** A batch record with an empty topic name and an empty batch. */
 const SMALLEST_BATCH_RECORD_BYTES = 12 + 10 + 61;
+/** A group that says that a broker has started: each start writes at least one. */
+const SMALLEST_START_BYTES = 80;
+/** A state record that reserves producer ids, a block of them. */
+const SMALLEST_BLOCK_BYTES = 24;
+const PRODUCER_IDS_PER_BLOCK = 1000;
+/** However much was lost: more starts and more blocks than any broker gets to. Leader epochs are int32. */
+const MOST_STARTS = 1_000_000;
+const MOST_BLOCKS = 1_000_000_000;
 
 /** @throws StateLostError when state records may be lost and `wal.recovery.accept.loss` is not set. */
 export async function openStore(options: OpenOptions): Promise<Opened> {
@@ -95,11 +110,15 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
     );
   }
   dropMissingFiles(state, report, restored.files, warnings);
-  if (report.damage.length > 0) warnings.push(...(await skipLostOffsets(disk, state, report)));
+  if (report.damage.length > 0) {
+    warnings.push(...(await skipLostOffsets(disk, state, report)));
+    skipLostState(state, report);
+  }
   for (const file of report.files) {
     if (!file.indexed) await writeFileIndex(disk, file);
   }
   await removeStrayIndexes(disk, report.files);
+  await setSnapshotsAside(disk, restored.damagedSnapshots);
   for (const topic of state.topics()) {
     for (const partition of topic.partitions) {
       partition.advanceHighWatermark(partition.endOffset);
@@ -126,23 +145,27 @@ interface Restored {
   readonly position: Position;
   readonly logEnd: Position;
   readonly warnings: string[];
+  readonly damagedSnapshots: readonly Position[];
 }
 
 async function restoreNewest({ disk, brokerId, settings, folds }: OpenOptions): Promise<Restored> {
   const warnings: string[] = [];
+  const damagedSnapshots: Position[] = [];
   for (const position of await listSnapshots(disk)) {
     const snapshot = await readSnapshot(disk, position);
     if (snapshot === undefined) {
       warnings.push(`the snapshot at position ${position} is damaged and not used; the log before it is read instead`);
+      damagedSnapshots.push(position);
       continue;
     }
     const state = new State(brokerId, settings, folds);
     const files = restoreSlices(snapshot.slices, state);
     state.snapshotEnd = snapshot.logEnd;
-    return { state, files, position, logEnd: snapshot.logEnd, warnings };
+    return { state, files, position, logEnd: snapshot.logEnd, warnings, damagedSnapshots };
   }
   const state = new State(brokerId, settings, folds);
-  return { state, files: new Map(), position: toPosition(0), logEnd: toPosition(0), warnings };
+  const position = toPosition(0);
+  return { state, files: new Map(), position, logEnd: position, warnings, damagedSnapshots };
 }
 
 /** Applies what recovery reads. */
@@ -179,11 +202,21 @@ class Replay implements RecoveryTarget {
   }
 
   state(type: number, fields: Buffer, position: Position): void {
-    this.#state.apply(decodeStateRecord(type, fields), position);
+    const record = decodeStateRecord(type, fields);
+    if (record.type === 3 && position >= this.#state.snapshotEnd) this.#giveUp(record.value);
+    this.#state.apply(record, position);
   }
 
   progress(doneBytes: number, totalBytes: number): void {
     this.#options.progress(doneBytes, totalBytes);
+  }
+
+  /** A topic of this name that is still there when the next one comes must have been deleted between. */
+  #giveUp({ name, topicId }: { readonly name: string; readonly topicId: Uuid }): void {
+    const topic = this.#state.topic(name);
+    if (topic === undefined || topic.id === topicId) return;
+    this.warnings.push(`topic ${name} (${formatUuid(topic.id)}) is given up: there is a later one of its name`);
+    this.#state.loseTopic(topic);
   }
 
   #partition(record: BatchRecord, position: Position): PartitionLog | undefined {
@@ -194,15 +227,16 @@ class Replay implements RecoveryTarget {
     const id = record.topicId as Uuid;
     let topic = this.#state.topicById(id);
     if (topic === undefined) {
-      // Deleted while the snapshot was taken; or its creation lies in a damaged part of the log.
-      if (position < this.#state.snapshotEnd || this.#state.topic(record.topicName) !== undefined) return undefined;
+      if (position < this.#state.snapshotEnd) return undefined; // deleted while the snapshot was taken
+      // Its creation lies in a damaged part of the log, with the deletion of the topic that had its name, if there was one.
+      this.#giveUp({ name: record.topicName, topicId: id });
       this.warnings.push(
         `topic ${record.topicName} (${formatUuid(id)}) is taken over from its records, without settings`,
       );
       topic = this.#state.restoreTopic({
         id,
         name: record.topicName,
-        createdAtStart: this.#state.starts,
+        createdAtStart: 0, // whenever it was: so its leader epoch is beyond any it had
         stampedAt: position,
         partitions: record.partition + 1,
         overrides: new Map(),
@@ -260,6 +294,16 @@ async function skipLostOffsets(disk: Disk, state: State, report: RecoveryReport)
     }
   }
   return lines;
+}
+
+/** Lost state records can have told of starts, and of producer ids given out. */
+function skipLostState(state: State, report: RecoveryReport): void {
+  let lostBytes = 0;
+  for (const { from, to, stateLost } of report.damage) if (stateLost) lostBytes += to - from;
+  state.starts += Math.min(Math.floor(lostBytes / SMALLEST_START_BYTES), MOST_STARTS);
+  const blocks = Math.min(Math.floor(lostBytes / SMALLEST_BLOCK_BYTES), MOST_BLOCKS);
+  state.nextProducerId += blocks * PRODUCER_IDS_PER_BLOCK;
+  if (lostBytes > 0) for (const fold of state.folds) fold.skipLost();
 }
 
 function unknownEnd(partition: PartitionLog, damage: Damage, most: number): number {

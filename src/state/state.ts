@@ -186,6 +186,12 @@ export class State {
     }
   }
 
+  /** Takes away a topic whose deletion lies in a damaged part of the log. */
+  loseTopic(topic: Topic): void {
+    this.#deleteTopic(topic.id);
+    for (const fold of this.folds) fold.apply({ type: 4, value: { topicId: topic.id } }, this.position);
+  }
+
   /** Puts back a topic from a snapshot, or one that only batches in a damaged log still tell of. */
   restoreTopic(fields: {
     readonly id: Uuid;

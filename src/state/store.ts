@@ -43,6 +43,8 @@ export interface StoreOptions {
   readonly incarnation: number;
   /** The log cannot go on. The process must end: nothing that waits at the barrier will ever be released. */
   readonly failed: (error: unknown) => void;
+  /** What the operator has to know, a line. */
+  readonly report: (line: string) => void;
 }
 
 export class Store {
@@ -86,6 +88,7 @@ export class Store {
       blocks: this.blocks,
       bufferBytes: config["read.buffer.bytes"],
       indexCacheBytes: config["wal.index.cache.bytes"],
+      report: options.report,
     });
     const { files, snapshots } = opened;
     this.files = new Files({ disk, state, wal: this.wal, reader: this.reader, files, snapshots, failed });

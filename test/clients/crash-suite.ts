@@ -39,6 +39,7 @@ class Client {
     const [file = "", ...args] = command;
     this.#logFile = logFile;
     this.#process = spawn(file, args, { stdio: ["pipe", "pipe", openSync(logFile, "w")] });
+    this.#process.stdin?.on("error", () => {}); // the client ended: `answer` says so
     const { stdout } = this.#process;
     if (stdout === null) throw new Error("the client has no stdout");
     this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]();

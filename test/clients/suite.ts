@@ -80,6 +80,9 @@ export async function runSuite(
   const folder = mkdtempSync(join(tmpdir(), `chronik-clients-${name}-`));
   const broker = new Broker(kind, { port: await freePort(), folder: join(folder, "broker") });
   const suite = new Suite(`${name} with ${kind.name}`, broker, folder);
+  process.on("exit", () => {
+    if (!suite.failed) rmSync(folder, { recursive: true, maxRetries: 3 });
+  });
   const deadlineMs = kind.name === "kafka" ? DEADLINE_MS.kafka : DEADLINE_MS.chronik;
   const late = setTimeout(() => {
     suite.check("ends in time", [`still running after ${deadlineMs} ms`, ...broker.logTail().split("\n")]);
@@ -96,7 +99,6 @@ export async function runSuite(
   }
   clearTimeout(late);
   if (suite.failed) console.log(`data and logs are in ${folder}`);
-  else rmSync(folder, { recursive: true });
   suite.finish();
   process.exit(suite.failed ? 1 : 0);
 }

@@ -43,9 +43,10 @@ export async function play(options: PlayOptions): Promise<Played> {
       if (life === MAX_LIVES) throw new Error(`the work is not done after ${MAX_LIVES} lives`);
       const crash = options.crashes?.[life];
       const { disk } = world.simulation;
+      world.diskFails = crash?.kind === "error";
       if (crash?.kind === "error") disk.failAt(crash.operation, "EIO");
       else if (crash !== undefined) world.simulation.crashAt(crash.operation, crash.kind);
-      const isOver = await live(world, workload, crash?.kind === "error");
+      const isOver = await live(world, workload);
       operations.push(disk.operations);
       if (isOver) break;
       if (crash?.kind !== "error") world.died(crash!.kind);
@@ -60,7 +61,7 @@ export async function play(options: PlayOptions): Promise<Played> {
 }
 
 /** One life. False when the process died before its end. */
-async function live(world: World, workload: Workload, mayFail: boolean): Promise<boolean> {
+async function live(world: World, workload: Workload): Promise<boolean> {
   try {
     const isOver =
       (await world.start()) &&
@@ -70,9 +71,9 @@ async function live(world: World, workload: Workload, mayFail: boolean): Promise
       (await checkLeftovers(world)) &&
       (await world.stop());
     if (world.failure === undefined) return isOver;
-    throw world.failure;
+    throw world.failure as Error;
   } catch (error) {
-    if (!mayFail || !(error instanceof IoError)) throw error;
+    if (!world.diskFails || !(error instanceof IoError)) throw error;
     world.ended();
     return false;
   }

@@ -10,6 +10,8 @@ import { RESOURCE_TOPIC } from "../../src/state/state.ts";
 const DYNAMIC_TOPIC_CONFIG = 1;
 export const EARLIEST = -2;
 const LATEST = -1;
+/** A disk may refuse a read once or twice. */
+const MOST_FAILURES = 3;
 const FETCH_BYTES = 1024 * 1024;
 
 export interface Everything {
@@ -100,8 +102,10 @@ async function readPartition(
   let logStart = (await listOffsets(client, earliest))[partition]!;
   let batches: Buffer[] = [];
   let offset = logStart;
+  let failures = 0;
   while (offset < highWatermark) {
     const [fetched] = await fetchBatches(client, [{ topicId, partition, offset }]);
+    if (fetched!.errorCode === ErrorCode.KAFKA_STORAGE_ERROR && failures++ < MOST_FAILURES) continue;
     if (fetched!.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
       const movedTo = (await listOffsets(client, earliest))[partition]!;
       if (movedTo <= logStart) break; // which leaves a hole for the model to see

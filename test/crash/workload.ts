@@ -410,6 +410,7 @@ export class Workload {
     const { place, offsets, errorCode } = failed;
     const { topic, index, logStart } = place;
     if (topic.fate !== "there") return;
+    if (errorCode === ErrorCode.KAFKA_STORAGE_ERROR && this.#world.diskFails) return; // and asks again
     const mayHappen = topic.settings.has("retention.bytes") || place.losses.length > 0;
     if (errorCode !== ErrorCode.OFFSET_OUT_OF_RANGE || !mayHappen) {
       throw new Violation("fetches get on", `${nameOf(place)} at ${offsets.get(place)}: error ${errorCode}`);

@@ -42,7 +42,7 @@ export async function openLog(process: SimProcess, settings: Readonly<Record<str
   const failure = (error: unknown): never => {
     throw error;
   };
-  const store = new Store({ disk, clock, opened, incarnation, failed: failure });
+  const store = new Store({ disk, clock, opened, incarnation, failed: failure, report: () => undefined });
   if (store.state.clusterId === "") store.append({ type: 1, value: { clusterId: "test" } });
   store.append({ type: 2, value: { brokerId: 1, incarnation } });
   const flush = async (): Promise<void> => {

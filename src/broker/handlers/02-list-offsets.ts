@@ -7,7 +7,7 @@
  */
 
 import type { Int64 } from "../../base/int64.ts";
-import { CorruptionError } from "../../log/corruption.ts";
+import { isReadFailure } from "../../log/corruption.ts";
 import type { PartitionLog } from "../../log/partition-log.ts";
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
@@ -112,7 +112,7 @@ async function listOffset(
         if (found === undefined) return { partitionIndex };
         return { partitionIndex, ...found, ...epochAt(partition, found.offset, version) };
       } catch (error) {
-        if (!(error instanceof CorruptionError)) throw error;
+        if (!isReadFailure(error)) throw error;
         broker.log(`error: ${error.message}`);
         return { partitionIndex, errorCode: ErrorCode.KAFKA_STORAGE_ERROR };
       }

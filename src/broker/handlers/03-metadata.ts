@@ -21,6 +21,8 @@ type MetadataExchange = Exchange<Metadata>;
 type TopicAnswer = NonNullable<MessageInput<Metadata["response"]>["topics"]>[number];
 type TopicRequest = NonNullable<MetadataExchange["request"]["topics"]>[number];
 
+/** Topics can be asked for by id from here on. Versions 10 and 11 have the field, and refuse its use. */
+const TOPIC_IDS_SINCE = 12;
 /** Every operation that Kafka knows for a topic, as a bit field. */
 const ALL_TOPIC_OPERATIONS = 0b0000_1101_1111_1000;
 
@@ -44,14 +46,17 @@ export function handleMetadata(exchange: MetadataExchange): void {
 }
 
 function describeAsked(exchange: MetadataExchange, { name, topicId }: TopicRequest): TopicAnswer {
-  const { broker, request } = exchange;
+  const { broker, request, version } = exchange;
   const { state } = broker.store;
+  if (version < TOPIC_IDS_SINCE && (name === null || topicId !== ZERO_UUID)) {
+    return { errorCode: ErrorCode.INVALID_REQUEST, name: name ?? "", topicId };
+  }
   if (topicId !== ZERO_UUID) {
     const topic = state.topicById(topicId);
     if (topic !== undefined) return describe(exchange, topic);
-    return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name: exchange.version >= 12 ? null : "", topicId };
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name: null, topicId };
   }
-  if (name === null) return { errorCode: ErrorCode.INVALID_REQUEST, name: exchange.version >= 12 ? null : "" };
+  if (name === null) return { errorCode: ErrorCode.INVALID_REQUEST, name };
   const existing = state.topic(name);
   if (existing !== undefined) return describe(exchange, existing);
   if (topicNameProblem(name) !== undefined) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, name };

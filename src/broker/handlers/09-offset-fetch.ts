@@ -58,11 +58,13 @@ function askedTopic(state: State, offsets: Offsets, asked: AskedTopic, byId: boo
 }
 
 function allTopics(state: State, offsets: Offsets): TopicAnswer[] {
-  return [...offsets].map(([topicId, committed]) => ({
-    name: state.topicById(topicId)?.name ?? "",
-    topicId,
-    partitions: [...committed].map(([partition, offset]) => answerOf(partition, offset)),
-  }));
+  const topics: TopicAnswer[] = [];
+  for (const [topicId, committed] of offsets) {
+    const name = state.topicById(topicId)?.name;
+    if (name === undefined) continue; // its creation was lost with a damaged part of the log
+    topics.push({ name, topicId, partitions: [...committed].map(([index, offset]) => answerOf(index, offset)) });
+  }
+  return topics;
 }
 
 function answerOf(partitionIndex: number, committed: CommittedOffset | undefined): PartitionAnswer {

@@ -25,8 +25,8 @@ export function handleDescribeConfigs(exchange: Exchange<DescribeConfigs>): void
   const results = request.resources.map((resource): ResourceAnswer => {
     const { resourceType, resourceName, configurationKeys } = resource;
     const { errorCode, errorMessage, configs } = find(broker, resource);
-    const wanted =
-      configurationKeys === null ? configs : configs.filter(({ name }) => configurationKeys.includes(name));
+    // As in Kafka an empty list of keys stands for all of them, like none.
+    const wanted = configurationKeys?.length ? configs.filter(({ name }) => configurationKeys.includes(name)) : configs;
     return {
       errorCode,
       errorMessage,

@@ -5,7 +5,7 @@ import type { Exchange } from "../exchange.ts";
 
 const ENDPOINT_BROKERS = 1;
 /** Every operation that Kafka knows for a cluster, as a bit field: without an authorizer all are allowed. */
-export const ALL_CLUSTER_OPERATIONS = 0b0001_1111_0010_0000;
+export const ALL_CLUSTER_OPERATIONS = 0b0001_1111_1010_0000;
 export const NOT_ASKED_OPERATIONS = -2147483648;
 
 export function handleDescribeCluster(exchange: Exchange<(typeof APIS)["describeCluster"]>): void {

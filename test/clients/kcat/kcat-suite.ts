@@ -40,6 +40,7 @@ class Producer {
   readonly #process: ChildProcessByStdio<Writable, null, Readable>;
   readonly #ended: Promise<unknown>;
   #report = "";
+  #lastLine = "";
   #progress = Promise.withResolvers<void>();
 
   constructor(address: string, topic: string, options: readonly string[]) {
@@ -48,7 +49,8 @@ class Producer {
     const args = ["-P", "-E", "-vvv", "-b", address, "-t", topic, "-K", "\\t", "-Z", ...settings, ...options];
     this.#process = spawn("kcat", args, { stdio: ["pipe", "ignore", "pipe"] });
     this.#process.stderr.setEncoding("utf8").on("data", (text: string) => this.#read(text));
-    this.#ended = once(this.#process, "close");
+    this.#process.stdin.on("error", () => {}); // kcat ended: `acknowledged` and the counts say so
+    this.#ended = once(this.#process, "close").then(() => this.#progress.resolve());
     process.on("exit", () => this.#process.kill("SIGKILL"));
   }
 
@@ -58,7 +60,10 @@ class Producer {
 
   /** Waits for acknowledgements. The input must have more than QUEUED_RECORDS beyond `count`. */
   async acknowledged(count: number): Promise<void> {
-    while (this.acknowledgements.length < count) await this.#progress.promise;
+    while (this.acknowledgements.length < count) {
+      if (this.#process.exitCode !== null) throw new Error(`kcat ended too early: ${this.#lastLine}`);
+      await this.#progress.promise;
+    }
   }
 
   /** Ends the input, and waits until kcat is done with all it was given. */
@@ -70,6 +75,7 @@ class Producer {
   #read(text: string): void {
     const lines = (this.#report + text).split("\n");
     this.#report = lines.pop() ?? "";
+    this.#lastLine = lines.at(-1) ?? this.#lastLine;
     for (const line of lines) {
       const delivered = /^% Message delivered to partition (\d+) \(offset (-?\d+)\)/.exec(line);
       if (delivered !== null) {

@@ -1,0 +1,58 @@
+/**
+ * What stands where in the WAL files, read by the letter of the format and with nothing of the broker's own code: so that
+ * a test knows what it damages, and what must be gone afterwards and what must not.
+ */
+import { contentOf } from "../../sim/log-model.ts";
+
+export interface LaidOutGroup {
+  readonly file: string;
+  /** In the file, its header included. */
+  readonly at: number;
+  readonly end: number;
+  readonly position: number;
+  readonly durablePosition: number;
+  /** Contents of its batches (`contentOf`), with where each record begins and ends in the file. */
+  readonly batches: readonly { readonly content: string; readonly at: number; readonly end: number }[];
+  readonly hasState: boolean;
+}
+
+const RECORD_HEADER = 12;
+const GROUP_HEADER = 52;
+const BATCH = 2;
+const STATE = 3;
+const GROUP = 4;
+
+/** All groups of all files, in order. The files must be intact, but for a group at the end that is not all there. */
+export function layOut(files: ReadonlyMap<string, Buffer>): LaidOutGroup[] {
+  const names = [...files.keys()].filter((name) => name.endsWith(".wal")).sort();
+  return names.flatMap((name) => layOutFile(name, files.get(name)!));
+}
+
+function layOutFile(file: string, bytes: Buffer): LaidOutGroup[] {
+  const groups: LaidOutGroup[] = [];
+  let at = 0;
+  while (at + GROUP_HEADER <= bytes.length) {
+    if (bytes.readUInt16LE(at) !== 0xca7e || bytes[at + 2] !== GROUP) throw new Error(`${file} has no group at ${at}`);
+    const position = Number(bytes.readBigUInt64LE(at + 12));
+    const durablePosition = Number(bytes.readBigUInt64LE(at + 28));
+    const end = at + GROUP_HEADER + bytes.readUInt32LE(at + 44);
+    if (end > bytes.length) return groups;
+    const batches: LaidOutGroup["batches"][number][] = [];
+    let hasState = false;
+    for (let recordAt = at + GROUP_HEADER; recordAt < end; ) {
+      const recordEnd = recordAt + RECORD_HEADER + bytes.readUInt32LE(recordAt + 4);
+      const version = bytes[recordAt + 2];
+      if (version === STATE) hasState = true;
+      if (version === BATCH) {
+        const topicEnd = recordAt + RECORD_HEADER + 2 + bytes.readUInt16LE(recordAt + RECORD_HEADER);
+        const dataAt = topicEnd + 8;
+        const data = bytes.subarray(dataAt, dataAt + bytes.readUInt32LE(topicEnd + 4));
+        batches.push({ content: contentOf(data), at: recordAt, end: recordEnd });
+      }
+      recordAt = recordEnd;
+    }
+    groups.push({ file, at, end, position, durablePosition, batches, hasState });
+    at = end;
+  }
+  return groups;
+}
