@@ -31,7 +31,7 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
   for (const notice of settings.notices) log(`note: ${notice}`);
 
   const clock = createNodeClock();
-  const lock = await lockDataFolder(settings.dataFolder);
+  const lock = lockDataFolder(settings.dataFolder);
   const disk = createNodeDisk(settings.dataFolder);
   const network = createNodeNetwork();
   let saidMs = clock.monotonicMs();

@@ -1,6 +1,8 @@
 /**
  * The broker: what handlers work with, and the connections they answer to.
  */
+
+import type { GroupFold } from "../coordinator/group-fold.ts";
 import type { BatchReader } from "../log/batch-reader.ts";
 import { ByteBudget } from "../log/byte-budget.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
@@ -11,12 +13,15 @@ import { Writer } from "../protocol/codec/writer.ts";
 import type { Store } from "../state/store.ts";
 import { Connection, SHARED_BUFFER_BYTES } from "./connection.ts";
 import { FetchSessions } from "./fetch-sessions.ts";
+import { Groups } from "./groups.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { route } from "./router.ts";
 
 export interface BrokerOptions {
   readonly nodeId: number;
   readonly store: Store;
+  /** What the log knows of groups. */
+  readonly groupFold: GroupFold;
   readonly reader: BatchReader;
   readonly clock: Clock;
   readonly random: Random;
@@ -53,6 +58,7 @@ export class Broker {
   readonly writer = new Writer();
   readonly fetchSessions: FetchSessions;
   readonly producerIds: ProducerIds;
+  readonly groups: Groups;
   /** Fetches that wait for records. */
   readonly parkedFetches = new Set<ParkedFetch>();
   /** Less free disk than `wal.min.free.bytes`: produce requests are refused. */
@@ -76,6 +82,8 @@ export class Broker {
     this.log = options.log;
     this.fail = options.fail;
     this.producerIds = new ProducerIds(this.store);
+    const { clock, random, store, groupFold: fold } = options;
+    this.groups = new Groups({ store, fold, clock, random });
     const config = this.store.state.broker;
     this.#largeRequests = new ByteBudget(config["queued.max.request.bytes"]);
     this.fetchSessions = new FetchSessions({
@@ -123,6 +131,7 @@ export class Broker {
     this.#deadlineTimer?.cancel();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     for (const fetch of [...this.parkedFetches]) fetch.stopWaiting();
+    this.groups.stop();
     await this.store.wal.flush();
     for (const connection of [...this.#connections]) connection.finish();
   }

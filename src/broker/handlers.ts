@@ -6,6 +6,15 @@ import { handleProduce } from "./handlers/00-produce.ts";
 import { handleFetch } from "./handlers/01-fetch.ts";
 import { handleListOffsets } from "./handlers/02-list-offsets.ts";
 import { handleMetadata } from "./handlers/03-metadata.ts";
+import { handleOffsetCommit } from "./handlers/08-offset-commit.ts";
+import { handleOffsetFetch } from "./handlers/09-offset-fetch.ts";
+import { handleFindCoordinator } from "./handlers/10-find-coordinator.ts";
+import { handleJoinGroup } from "./handlers/11-join-group.ts";
+import { handleHeartbeat } from "./handlers/12-heartbeat.ts";
+import { handleLeaveGroup } from "./handlers/13-leave-group.ts";
+import { handleSyncGroup } from "./handlers/14-sync-group.ts";
+import { handleDescribeGroups } from "./handlers/15-describe-groups.ts";
+import { handleListGroups } from "./handlers/16-list-groups.ts";
 import { handleApiVersions } from "./handlers/18-api-versions.ts";
 import { handleCreateTopics } from "./handlers/19-create-topics.ts";
 import { handleDeleteTopics } from "./handlers/20-delete-topics.ts";
@@ -17,10 +26,12 @@ import { handleDescribeConfigs } from "./handlers/32-describe-configs.ts";
 import { handleAlterConfigs } from "./handlers/33-alter-configs.ts";
 import { handleDescribeLogDirs } from "./handlers/35-describe-log-dirs.ts";
 import { handleCreatePartitions } from "./handlers/37-create-partitions.ts";
+import { handleDeleteGroups } from "./handlers/42-delete-groups.ts";
 import { handleElectLeaders } from "./handlers/43-elect-leaders.ts";
 import { handleIncrementalAlterConfigs } from "./handlers/44-incremental-alter-configs.ts";
 import { handleAlterPartitionReassignments } from "./handlers/45-alter-partition-reassignments.ts";
 import { handleListPartitionReassignments } from "./handlers/46-list-partition-reassignments.ts";
+import { handleOffsetDelete } from "./handlers/47-offset-delete.ts";
 import { handleDescribeCluster } from "./handlers/60-describe-cluster.ts";
 import { handleDescribeProducers } from "./handlers/61-describe-producers.ts";
 import { handleListConfigResources } from "./handlers/74-list-config-resources.ts";
@@ -34,6 +45,15 @@ const HANDLERS: readonly Handler[] = [
   handler(APIS.fetch, handleFetch),
   handler(APIS.listOffsets, handleListOffsets),
   handler(APIS.metadata, handleMetadata),
+  handler(APIS.offsetCommit, handleOffsetCommit),
+  handler(APIS.offsetFetch, handleOffsetFetch),
+  handler(APIS.findCoordinator, handleFindCoordinator),
+  handler(APIS.joinGroup, handleJoinGroup),
+  handler(APIS.heartbeat, handleHeartbeat),
+  handler(APIS.leaveGroup, handleLeaveGroup),
+  handler(APIS.syncGroup, handleSyncGroup),
+  handler(APIS.describeGroups, handleDescribeGroups),
+  handler(APIS.listGroups, handleListGroups),
   handler(APIS.apiVersions, handleApiVersions),
   handler(APIS.createTopics, handleCreateTopics),
   handler(APIS.deleteTopics, handleDeleteTopics),
@@ -45,10 +65,12 @@ const HANDLERS: readonly Handler[] = [
   handler(APIS.alterConfigs, handleAlterConfigs),
   handler(APIS.describeLogDirs, handleDescribeLogDirs),
   handler(APIS.createPartitions, handleCreatePartitions),
+  handler(APIS.deleteGroups, handleDeleteGroups),
   handler(APIS.electLeaders, handleElectLeaders),
   handler(APIS.incrementalAlterConfigs, handleIncrementalAlterConfigs),
   handler(APIS.alterPartitionReassignments, handleAlterPartitionReassignments),
   handler(APIS.listPartitionReassignments, handleListPartitionReassignments),
+  handler(APIS.offsetDelete, handleOffsetDelete),
   handler(APIS.describeCluster, handleDescribeCluster),
   handler(APIS.describeProducers, handleDescribeProducers),
   handler(APIS.listConfigResources, handleListConfigResources),

@@ -1,6 +1,6 @@
 /**
  * What the broker does by itself from time to time: looks at the free disk, lets go of what retention allows, forgets
- * producers. All of it by state records, like any other change.
+ * producers and offsets of groups. All of it by state records, like any other change.
  */
 
 import type { PartitionLog } from "../log/partition-log.ts";
@@ -33,6 +33,7 @@ export class Housekeeping {
     this.#every("space", SPACE_CHECK_MS, () => this.#checkSpace());
     this.#every("retention", state.broker["log.retention.check.interval.ms"], () => this.enforceRetention());
     this.#every("producers", PRODUCER_CHECK_MS, () => this.#expireProducers());
+    this.#every("offsets", state.broker["offsets.retention.check.interval.ms"], () => this.#expireOffsets());
   }
 
   stop(): void {
@@ -77,6 +78,11 @@ export class Housekeeping {
         }
       }
     }
+    return Promise.resolve();
+  }
+
+  #expireOffsets(): Promise<void> {
+    this.#broker.groups.decide((coordinator, now, effects) => coordinator.expireOffsets(now, effects));
     return Promise.resolve();
   }
 

@@ -7,6 +7,7 @@
 
 import { formatUuid, newUuid } from "../base/uuid.ts";
 import type { BrokerSettings } from "../config/load.ts";
+import { GroupFold } from "../coordinator/group-fold.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Address, Network } from "../ports/network.ts";
@@ -46,10 +47,12 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   const { ports, settings, log, fail } = options;
   const { clock, random, disk, network } = ports;
   const nodeId = settings.config["node.id"];
+  const groupFold = new GroupFold();
   const opened = await openStore({
     disk,
     brokerId: nodeId,
     settings: settings.layers.atStart,
+    folds: [groupFold],
     nowMs: () => clock.wallMs(),
     progress: options.progress ?? (() => undefined),
   });
@@ -61,7 +64,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   }
   store.append({ type: 2, value: { brokerId: nodeId, incarnation } });
   const { reader } = store;
-  const broker = new Broker({ nodeId, store, reader, clock, random, disk, log, fail });
+  const broker = new Broker({ nodeId, store, groupFold, reader, clock, random, disk, log, fail });
   const housekeeping = new Housekeeping(broker);
   await housekeeping.start();
   const addresses: Address[] = [];

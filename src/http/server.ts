@@ -1,8 +1,8 @@
 /** The HTTP port: whether the process lives (`/healthz`) and whether it takes requests (`/readyz`). */
-import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
+import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
+import { IoError } from "../ports/disk.ts";
 
 export interface HttpOptions {
   readonly host: string;
@@ -19,9 +19,12 @@ export function serveHttp(options: HttpOptions): Promise<{ host: string; port: n
   app.get("/readyz", (context) =>
     options.ready() ? context.json({ status: "ready" }) : context.json({ status: "stopping" }, 503),
   );
-  const server = createServer(getRequestListener(app.fetch));
+  const server = createAdaptorServer({ fetch: app.fetch });
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (error) => {
+      const message = `cannot serve HTTP on ${options.host}:${options.port}: ${error.message}: free it, or give another http.port (-1 for none)`;
+      reject(new IoError("conflict", "EADDRINUSE", message, { cause: error }));
+    });
     server.listen(options.port, options.host, () => {
       const { address, port } = server.address() as AddressInfo;
       server.unref();

@@ -52,6 +52,7 @@ export interface WalOptions {
   readonly syncIntervalMs: number;
   readonly groupMaxBytes: number;
   readonly fileMaxBytes: number;
+  /** -1: files are closed by size only. */
   readonly fileMaxAgeMs: number;
   readonly events: WalEvents;
 }
@@ -290,7 +291,9 @@ export class Wal {
   }
 
   #startAging(file: WalFile): void {
-    this.#ageTimer = this.#options.clock.schedule(this.#options.fileMaxAgeMs, () => {
+    const { clock, fileMaxAgeMs } = this.#options;
+    if (fileMaxAgeMs < 0) return;
+    this.#ageTimer = clock.schedule(fileMaxAgeMs, () => {
       if (this.#file === file && !this.#failed) this.roll();
     });
   }

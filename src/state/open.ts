@@ -33,6 +33,7 @@ import {
   batchProducerEpoch,
   batchProducerId,
 } from "../protocol/record-batch.ts";
+import type { Fold } from "./fold.ts";
 import { restoreSlices, takeSlices } from "./snapshot-state.ts";
 import { type Overrides, State } from "./state.ts";
 import { decodeStateRecord } from "./state-record.ts";
@@ -42,6 +43,8 @@ export interface OpenOptions {
   readonly brokerId: number;
   /** The settings the broker was started with. */
   readonly settings: Overrides;
+  /** Parts of the state that rooms above look after, empty yet. */
+  readonly folds: readonly Fold[];
   readonly nowMs: () => number;
   /** Called now and then while the log is read. */
   readonly progress: (doneBytes: number, totalBytes: number) => void;
@@ -87,16 +90,16 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
   await disk.syncFolder(SNAPSHOT_FOLDER); // a killed process may have left names that only look durable
   const restored = await restoreNewest(options);
   const { state } = restored;
-  const fold = new Fold(state, options);
+  const replay = new Replay(state, options);
   const report = await recoverLog({
     disk,
     from: restored.position,
     knownDurable: restored.logEnd,
     knownFiles: restored.files,
     lastStatePosition: state.previousStatePosition,
-    target: fold,
+    target: replay,
   });
-  const warnings = [...restored.warnings, ...reportLines(report), ...fold.warnings];
+  const warnings = [...restored.warnings, ...reportLines(report), ...replay.warnings];
   if (report.damage.some(({ stateLost }) => stateLost) && !state.broker["wal.recovery.accept.loss"]) {
     throw new StateLostError(
       [
@@ -145,7 +148,7 @@ interface Restored {
   readonly damagedSnapshots: readonly Position[];
 }
 
-async function restoreNewest({ disk, brokerId, settings }: OpenOptions): Promise<Restored> {
+async function restoreNewest({ disk, brokerId, settings, folds }: OpenOptions): Promise<Restored> {
   const warnings: string[] = [];
   const damagedSnapshots: Position[] = [];
   for (const position of await listSnapshots(disk)) {
@@ -155,18 +158,18 @@ async function restoreNewest({ disk, brokerId, settings }: OpenOptions): Promise
       damagedSnapshots.push(position);
       continue;
     }
-    const state = new State(brokerId, settings);
+    const state = new State(brokerId, settings, folds);
     const files = restoreSlices(snapshot.slices, state);
     state.snapshotEnd = snapshot.logEnd;
     return { state, files, position, logEnd: snapshot.logEnd, warnings, damagedSnapshots };
   }
-  const state = new State(brokerId, settings);
+  const state = new State(brokerId, settings, folds);
   const position = toPosition(0);
   return { state, files: new Map(), position, logEnd: position, warnings, damagedSnapshots };
 }
 
 /** Applies what recovery reads. */
-class Fold implements RecoveryTarget {
+class Replay implements RecoveryTarget {
   readonly warnings: string[] = [];
   readonly #state: State;
   readonly #options: OpenOptions;
@@ -300,6 +303,7 @@ function skipLostState(state: State, report: RecoveryReport): void {
   state.starts += Math.min(Math.floor(lostBytes / SMALLEST_START_BYTES), MOST_STARTS);
   const blocks = Math.min(Math.floor(lostBytes / SMALLEST_BLOCK_BYTES), MOST_BLOCKS);
   state.nextProducerId += blocks * PRODUCER_IDS_PER_BLOCK;
+  if (lostBytes > 0) for (const fold of state.folds) fold.skipLost();
 }
 
 function unknownEnd(partition: PartitionLog, damage: Damage, most: number): number {

@@ -32,6 +32,9 @@ export function* takeSlices(source: SliceSource, writer: Writer): Generator<Buff
       if (!partition.deleted) yield encodeSlice(partitionSliceOf(partition, source), writer);
     }
   }
+  for (const fold of state.folds) {
+    for (const slice of fold.slices(source.now)) yield encodeSlice(slice, writer);
+  }
 }
 
 /** Puts a snapshot's slices into a fresh state. Answers the files it knows, by first position. */
@@ -69,7 +72,10 @@ function restoreSlice(slice: Slice, state: State, files: Map<number, WalFile>): 
       const { value } = slice;
       const partition = state.topicById(value.topicId)?.partitions[value.partition];
       if (partition !== undefined) restorePartition(partition, value, files);
+      return;
     }
+    case 20:
+      for (const fold of state.folds) fold.restore(slice);
   }
 }
 

@@ -26,6 +26,26 @@ const CLUSTER_ID = "5L6g3nShT-eMCtK--X86sw";
 const INCARNATION = 0xabcdef012345;
 const TYPE_BYTES = 2;
 
+const CLASSIC_GROUP = {
+  generation: 7,
+  protocolType: "consumer",
+  protocolName: "range",
+  leader: "a-1",
+  stateTimestamp: 1_700_000_000_000,
+  members: [
+    {
+      memberId: "a-1",
+      instanceId: "a",
+      clientId: "c",
+      clientHost: "/127.0.0.1",
+      sessionTimeoutMs: 10_000,
+      rebalanceTimeoutMs: 60_000,
+      protocols: [{ name: "range", metadata: Buffer.of(0, 255) }],
+      assignment: Buffer.of(1),
+    },
+  ],
+};
+
 const RECORDS: readonly StateRecord[] = [
   { type: 1, value: { clusterId: CLUSTER_ID } },
   { type: 2, value: { brokerId: 1, incarnation: INCARNATION } },
@@ -49,6 +69,27 @@ const RECORDS: readonly StateRecord[] = [
   { type: 7, value: { next: 2000 } },
   { type: 8, value: { topicId: TOPIC_ID, partition: 2, offset: 2 ** 40 } },
   { type: 9, value: { topicId: TOPIC_ID, partition: 2, producerIds: [7, 2n ** 62n] } },
+  {
+    type: 20,
+    value: {
+      groupId: "readers",
+      commitTimestamp: 1_700_000_000_000,
+      expireTimestamp: -1,
+      topics: [
+        {
+          topicId: TOPIC_ID,
+          partitions: [
+            { partition: 2, offset: 2 ** 40, leaderEpoch: 3, metadata: "m" },
+            { partition: 0, offset: -7, leaderEpoch: -1, metadata: "" },
+          ],
+        },
+      ],
+    },
+  },
+  { type: 21, value: { groupId: "readers", topics: [{ topicId: TOPIC_ID, partitions: [2, 0] }] } },
+  { type: 22, value: { groupId: "readers" } },
+  { type: 23, value: { groupId: "readers", ...CLASSIC_GROUP } },
+  { type: 24, value: { groupId: "readers", generation: 8 } },
 ];
 
 const SNAPSHOT: readonly Slice[] = [
@@ -116,6 +157,30 @@ const SNAPSHOT: readonly Slice[] = [
       stampedAt: 2 ** 33 + 79,
     },
   },
+  {
+    type: 20,
+    value: {
+      groupId: "readers",
+      lastGeneration: 8,
+      classic: [CLASSIC_GROUP],
+      offsets: [
+        {
+          topicId: TOPIC_ID,
+          partitions: [
+            {
+              partition: 2,
+              offset: 2 ** 40,
+              leaderEpoch: 3,
+              metadata: "m",
+              commitTimestamp: 1_700_000_000_000,
+              expireTimestamp: -1,
+            },
+          ],
+        },
+      ],
+      stampedAt: 2 ** 33 + 80,
+    },
+  },
 ];
 
 function encoded(record: StateRecord): Buffer {
@@ -123,7 +188,7 @@ function encoded(record: StateRecord): Buffer {
 }
 
 test("reads and writes the released bytes of every type of record", () => {
-  const released = compatParagraphs("state-records-v0.hex");
+  const released = [...compatParagraphs("state-records-v0.hex"), ...compatParagraphs("group-records-v0.hex")];
   assert.deepEqual(
     released.map((bytes) => decodeStateRecord(bytes.readUInt16LE(), bytes.subarray(TYPE_BYTES))),
     RECORDS,
@@ -140,7 +205,7 @@ test("reads and writes the released bytes of every type of record", () => {
 });
 
 test("reads and writes the released bytes of every type of slice", () => {
-  const released = compatParagraphs("snapshot-slices-v0.hex");
+  const released = [...compatParagraphs("snapshot-slices-v0.hex"), ...compatParagraphs("group-slice-v0.hex")];
   assert.deepEqual(released.map(decodeSlice), SNAPSHOT);
   assert.deepEqual(
     SNAPSHOT.map((slice) => encodeSlice(slice, new Writer())),

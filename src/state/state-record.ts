@@ -2,6 +2,8 @@
  * State records: every change of the broker's state that is not a record batch, as it stands in the log. The fold
  * (`state.ts`) applies them, live and in recovery alike. Types are numbers in the log and never reused.
  *
+ * Types up to 19 are the state's own; 20 and on are those of folds in rooms above (`fold.ts`), defined in files of their own.
+ *
  * In the log: type u16 (by the WAL), version u8, then the fields, schema-encoded as API messages are.
  */
 
@@ -10,7 +12,6 @@ import { Reader } from "../protocol/codec/reader.ts";
 import {
   array,
   arrayOf,
-  defineMessage,
   int8,
   int16,
   int32,
@@ -21,7 +22,16 @@ import {
   uuid,
 } from "../protocol/codec/schema.ts";
 import { hasVersion } from "../protocol/codec/versions.ts";
-import { Writer } from "../protocol/codec/writer.ts";
+import type { Writer } from "../protocol/codec/writer.ts";
+import {
+  classicGroupStored,
+  generationBegun,
+  groupDeleted,
+  groupSlice,
+  offsetsCommitted,
+  offsetsDeleted,
+} from "./group-records.ts";
+import { record } from "./record-schema.ts";
 
 /** The data folder got its identity. The first record of every log. */
 export const clusterCreated = record("ClusterCreated", { clusterId: string() });
@@ -131,6 +141,11 @@ export const STATE_RECORDS = {
   7: producerIdsAllocated,
   8: logStartMoved,
   9: producersExpired,
+  20: offsetsCommitted,
+  21: offsetsDeleted,
+  22: groupDeleted,
+  23: classicGroupStored,
+  24: generationBegun,
 } as const;
 
 export type StateRecordType = keyof typeof STATE_RECORDS;
@@ -141,7 +156,7 @@ export type StateRecord = {
 }[StateRecordType];
 
 /** What can stand in a snapshot. */
-export const SLICES = { 1: globalSlice, 2: fileSlice, 3: topicSlice, 4: partitionSlice } as const;
+export const SLICES = { 1: globalSlice, 2: fileSlice, 3: topicSlice, 4: partitionSlice, 20: groupSlice } as const;
 
 export type SliceType = keyof typeof SLICES;
 export type Slice = {
@@ -201,8 +216,4 @@ function decodeVersioned(schema: MessageSchema, bytes: Buffer): unknown {
   const value = decode(schema, version, reader);
   reader.expectEnd();
   return value;
-}
-
-function record<const F extends MessageSchema["fields"]>(name: string, fields: F): MessageSchema<F> {
-  return defineMessage({ name, valid: "0", flexible: "0+", fields });
 }

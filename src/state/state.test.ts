@@ -20,7 +20,7 @@ function applyAll(state: State, records: readonly StateRecord[], position = 0): 
 }
 
 function fresh(atStart: Readonly<Record<string, string>> = {}): State {
-  return new State(1, new Map(Object.entries(atStart)));
+  return new State(1, new Map(Object.entries(atStart)), []);
 }
 
 function created(

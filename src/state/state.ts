@@ -14,6 +14,7 @@ import { resolveTopic, topicDefaults } from "../config/topic-config.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import type { BatchTarget } from "../log/wal.ts";
 import { NO_STATE_POSITION } from "../log/wal-record.ts";
+import type { Fold } from "./fold.ts";
 import type { StateRecord } from "./state-record.ts";
 
 /** Kafka's types of what can have settings (KIP-133, KIP-226, KIP-714, KIP-848), but for loggers. */
@@ -87,13 +88,16 @@ export class State {
   readonly #overrides = new Map(NAMED_RESOURCES.map((type) => [type, new Map<string, Overrides>()]));
   readonly #brokerId: string;
   readonly #atStart: Overrides;
+  /** Parts of the state that rooms above look after. */
+  readonly folds: readonly Fold[];
   #broker: BrokerConfig;
   #topicDefaults: TopicConfig;
 
   /** `atStart`: the settings this broker was started with. */
-  constructor(brokerId: number, atStart: Overrides) {
+  constructor(brokerId: number, atStart: Overrides, folds: readonly Fold[]) {
     this.#brokerId = String(brokerId);
     this.#atStart = atStart;
+    this.folds = folds;
     this.#broker = resolveBroker(this.layers);
     this.#topicDefaults = topicDefaults(this.layers);
   }
@@ -151,6 +155,11 @@ export class State {
   /** The mutator. `position` is the record's own. */
   apply(record: StateRecord, position: number): void {
     this.position = Math.max(this.position, position + 1);
+    this.#applyOwn(record, position);
+    for (const fold of this.folds) fold.apply(record, position);
+  }
+
+  #applyOwn(record: StateRecord, position: number): void {
     switch (record.type) {
       case 1:
         if (position >= this.stampedAt) this.clusterId = record.value.clusterId;
@@ -179,6 +188,12 @@ export class State {
         for (const producerId of record.value.producerIds) partition.producers.forget(producerId);
         return;
       }
+      case 20:
+      case 21:
+      case 22:
+      case 23:
+      case 24:
+        return; // of the folds
       default:
         unreachable(record);
     }
@@ -187,6 +202,7 @@ export class State {
   /** Takes away a topic whose deletion lies in a damaged part of the log. */
   loseTopic(topic: Topic): void {
     this.#deleteTopic(topic.id);
+    for (const fold of this.folds) fold.apply({ type: 4, value: { topicId: topic.id } }, this.position);
   }
 
   /** Puts back a topic from a snapshot, or one that only batches in a damaged log still tell of. */

@@ -8,22 +8,11 @@ import type { KafkaClient } from "../../sim/kafka-client.ts";
 import type { Uuid } from "../../src/base/uuid.ts";
 import { OFFERED } from "../../src/broker/handlers.ts";
 import { APIS, type Api, apiByKey } from "../../src/protocol/apis.ts";
-import type { Message, MessageInput } from "../../src/protocol/codec/message.ts";
 import { ErrorCode } from "../../src/protocol/errors.ts";
 import { encodeBatch } from "../../src/protocol/record.ts";
 import { createTopic, PORT, produce, withBroker } from "./broker-simulation.ts";
-
-/** A topic with two records in one partition is there. */
-interface Given {
-  readonly topic: string;
-  readonly topicId: Uuid;
-}
-
-interface Example<A extends Api = Api> {
-  readonly api: A;
-  readonly request: (version: number, given: Given) => MessageInput<A["request"]>;
-  readonly check: (answer: Message<A["response"]>, version: number, given: Given) => void;
-}
+import { type Example, example, type Given } from "./example.ts";
+import { GROUP_ADMIN_EXAMPLES, GROUP_EXAMPLES, givenGroup } from "./group-examples.ts";
 
 /** All went well. */
 const DONE = { errorCode: ErrorCode.NONE, errorMessage: null };
@@ -32,10 +21,6 @@ const TOPIC_ID_VERSIONS: ReadonlyMap<number, number> = new Map([
   [APIS.produce.key, 13],
   [APIS.fetch.key, 13],
 ]);
-
-function example<A extends Api>(example: Example<A>): Example {
-  return example as unknown as Example;
-}
 
 /** How a request names a topic: by name, or by id in the versions that do so. */
 function named(api: Api, version: number, { topic, topicId }: Given): { topic: string } | { topicId: Uuid } {
@@ -101,6 +86,7 @@ const EXAMPLES: readonly Example[] = [
       assert.equal(topic!.partitions[0]!.leaderEpoch, version >= 7 ? 0 : -1);
     },
   }),
+  ...GROUP_EXAMPLES,
   example({
     api: APIS.apiVersions,
     request: (version) =>
@@ -205,6 +191,7 @@ const EXAMPLES: readonly Example[] = [
     request: (_, { topic }) => ({ topics: [{ name: topic, count: 4, assignments: null }], timeoutMs: 1000 }),
     check: ({ results: [result] }) => assert.deepEqual(result, { name: "given", errorCode: 0, errorMessage: null }),
   }),
+  ...GROUP_ADMIN_EXAMPLES,
   example({
     api: APIS.electLeaders,
     request: (_, { topic }) => ({ topicPartitions: [{ topic, partitions: [0] }], timeoutMs: 1000 }),
@@ -280,7 +267,8 @@ async function given(client: KafkaClient): Promise<Given> {
     { value: "second", timestamp: TIMESTAMP },
   ];
   await produce(client, { topic: "given" }, records);
-  return { topic: "given", topicId };
+  const there = { topic: "given", topicId, group: "readers" };
+  return { ...there, memberId: await givenGroup(client, there) };
 }
 
 test("there is an example of every API that is offered", () => {

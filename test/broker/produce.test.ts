@@ -30,12 +30,24 @@ test("hazard: a batch is served byte for byte as it was sent, but for base offse
   const lives = new BrokerLives();
   const sent = COMPRESSION_NAMES.map((compression, index) => {
     const records = [
-      { key: "key", value: "value".repeat(index * 300), timestamp: 1_700_000_000_000, headers: [{ key: "h", value: null }] },
+      {
+        key: "key",
+        value: "value".repeat(index * 300),
+        timestamp: 1_700_000_000_000,
+        headers: [{ key: "h", value: null }],
+      },
       { key: null, value: null, timestamp: 1_700_000_000_001, headers: [{ key: "", value: "" }] },
       { key: "", value: "", timestamp: -1 },
     ];
     // A base offset and an epoch that the producer made up.
-    return encodeBatch(records, { compression, baseOffset: 4711, leaderEpoch: 99, producerId: index, producerEpoch: 3, baseSequence: 5 });
+    return encodeBatch(records, {
+      compression,
+      baseOffset: 4711,
+      leaderEpoch: 99,
+      producerId: index,
+      producerEpoch: 3,
+      baseSequence: 5,
+    });
   });
   const expected = sent.map((batch, index) => {
     const stored = Buffer.from(batch);
@@ -76,12 +88,20 @@ test("hazard: several batches of one partition all have their own offsets", asyn
   await withBroker(async ({ connect }) => {
     const client = connect();
     await createTopic(client, "t");
-    const batches = [["a", "b"], ["c"], ["d", "e", "f"]].map((values) => encodeBatch(values.map((value) => ({ value }))));
+    const batches = [["a", "b"], ["c"], ["d", "e", "f"]].map((values) =>
+      encodeBatch(values.map((value) => ({ value }))),
+    );
     const answer = await produceBytes(client, T, Buffer.concat(batches));
     assert.equal(answer.baseOffset, 0);
     const stored = batchesOf(await fetch(client, T));
-    assert.deepEqual(stored.map((batch) => batchBaseOffset(batch, 0)), [0, 2, 3]);
-    assert.deepEqual(await readAll(client, T), ["a", "b", "c", "d", "e", "f"].map((value, offset) => [offset, value]));
+    assert.deepEqual(
+      stored.map((batch) => batchBaseOffset(batch, 0)),
+      [0, 2, 3],
+    );
+    assert.deepEqual(
+      await readAll(client, T),
+      ["a", "b", "c", "d", "e", "f"].map((value, offset) => [offset, value]),
+    );
   });
 });
 
@@ -217,7 +237,10 @@ test("with message.timestamp.type=LogAppendTime the broker's time is in the batc
       assert.ok(logAppendTimeMs >= before && logAppendTimeMs <= process.clock.wallMs());
       const [batch] = batchesOf(await fetch(client, T, { offset: COMPRESSION_NAMES.indexOf(compression) }));
       assert.equal(batchCrcMatches(batch!, 0, batch!.length), true);
-      assert.deepEqual([...readRecords(batch!)].map(({ timestamp }) => timestamp), [logAppendTimeMs]);
+      assert.deepEqual(
+        [...readRecords(batch!)].map(({ timestamp }) => timestamp),
+        [logAppendTimeMs],
+      );
     }
     await createTopic(client, "u");
     assert.equal((await produce(client, { topic: "u" }, [{ value: "v", timestamp: 5 }])).logAppendTimeMs, -1);
@@ -247,7 +270,10 @@ test("a full disk refuses records before it is full, while reads and deletions g
       await createTopic(client, "u");
       assert.equal((await produce(client, T, [{ value: "before" }])).errorCode, ErrorCode.NONE);
       const { capacityBytes } = process.disk.faults;
-      process.disk.faults = { ...process.disk.faults, capacityBytes: capacityBytes - process.disk.spareBytes() + 999_999 };
+      process.disk.faults = {
+        ...process.disk.faults,
+        capacityBytes: capacityBytes - process.disk.spareBytes() + 999_999,
+      };
       await pass(2500);
       const refused = await produce(client, T, [{ value: "refused" }]);
       assert.equal(errorName(refused.errorCode), "KAFKA_STORAGE_ERROR");
@@ -271,7 +297,10 @@ test("after a restart records go on behind the old ones, with a higher leader ep
         const client = connect();
         if (life === 0) await createTopic(client, "t");
         assert.equal((await produce(client, T, [{ value: `${life}` }])).baseOffset, life);
-        assert.deepEqual(await readAll(client, T), Array.from({ length: life + 1 }, (_, offset) => [offset, `${offset}`]));
+        assert.deepEqual(
+          await readAll(client, T),
+          Array.from({ length: life + 1 }, (_, offset) => [offset, `${offset}`]),
+        );
         const [batch] = batchesOf(await fetch(client, T, { offset: life }));
         assert.equal(batchLeaderEpoch(batch!, 0), life);
       },

@@ -4,8 +4,10 @@
  * Left out is what is not folded: high watermarks (they follow the log), when producers were last heard, indexes and
  * other caches.
  */
+import { toPosition } from "../../src/base/brands.ts";
 import type { PartitionLog } from "../../src/log/partition-log.ts";
 import type { State } from "../../src/state/state.ts";
+import type { Slice } from "../../src/state/state-record.ts";
 import type { Store } from "../../src/state/store.ts";
 
 /** The state's digest, or with `before` that of the state before the newest start. */
@@ -22,8 +24,22 @@ export function stateDigest(
   const topics = [...state.topics()].map(({ id, name, createdAtStart, overrides, partitions }) => {
     return { id, name, createdAtStart, overrides: [...overrides], partitions: partitions.map(partitionDigest) };
   });
-  const whole = { clusterId, starts, nextProducerId, configs, topics };
-  return JSON.stringify(whole, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
+  const folds = state.folds.map((fold) => [...fold.slices(() => toPosition(0))].map(sliceDigest).toSorted());
+  const whole = { clusterId, starts, nextProducerId, configs, topics, folds };
+  return digest(whole);
+}
+
+/** Groups, and in them offsets, have no order of their own. */
+function sliceDigest(slice: Slice): string {
+  if (slice.type !== 20) return digest(slice);
+  const offsets = slice.value.offsets.map(({ topicId, partitions }) =>
+    digest([topicId, partitions.map(digest).toSorted()]),
+  );
+  return digest({ ...slice.value, offsets: offsets.toSorted() });
+}
+
+function digest(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? `${each}n` : each));
 }
 
 function partitionDigest(partition: PartitionLog): unknown {

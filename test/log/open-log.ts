@@ -34,6 +34,7 @@ export async function openLog(process: SimProcess, settings: Readonly<Record<str
     disk,
     brokerId: 1,
     settings: new Map(Object.entries(settings)),
+    folds: [],
     nowMs: () => clock.wallMs(),
     progress: () => undefined,
   });

@@ -12,8 +12,8 @@ import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import { RESOURCE_BROKER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP, RESOURCE_TOPIC } from "../../state/state.ts";
 import type { Broker } from "../broker.ts";
-import { boundedMessage } from "../error-message.ts";
 import { RESOURCE_BROKER_LOGGER } from "../config-changes.ts";
+import { boundedMessage } from "../error-message.ts";
 import type { Exchange } from "../exchange.ts";
 import { topicNameProblem } from "../topic-names.ts";
 

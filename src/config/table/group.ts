@@ -2,7 +2,7 @@
 import { int, string, withoutMeaning } from "../setting.ts";
 
 export const GROUP = {
-  ...withoutMeaning("groups are not part of this version yet", {
+  ...withoutMeaning("groups of the consumer protocol (KIP-848) are not part of this version yet", {
     "consumer.heartbeat.interval.ms": int(5000, "How often members of the consumer group send a heartbeat.", {
       min: 1,
     }),

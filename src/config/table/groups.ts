@@ -2,7 +2,26 @@
 import { int, list, long, MAX_INT, short, string, withoutMeaning } from "../setting.ts";
 
 export const GROUPS = {
-  ...withoutMeaning("groups are not part of this version yet", {
+  "group.initial.rebalance.delay.ms": int(
+    3000,
+    "How long a new group waits for more members before its first rebalance.",
+  ),
+  "group.max.session.timeout.ms": int(1800000, "The largest session timeout a member of a classic group may ask for."),
+  "group.max.size": int(MAX_INT, "Members of a classic group at most.", { min: 1 }),
+  "group.min.session.timeout.ms": int(6000, "The smallest session timeout a member of a classic group may ask for."),
+  "offset.metadata.max.bytes": int(4096, "The longest text a client may commit with an offset.", {
+    importance: "high",
+  }),
+  "offsets.retention.check.interval.ms": long(
+    600000,
+    "How often offsets that need not be kept any longer are looked for.",
+    { min: 1, importance: "high" },
+  ),
+  "offsets.retention.minutes": int(10080, "How long offsets are kept after their group became empty.", {
+    min: 1,
+    importance: "high",
+  }),
+  ...withoutMeaning("groups of the consumer protocol (KIP-848) are not part of this version yet", {
     "group.consumer.assignors": list(
       ["uniform", "range"],
       "Assignors the broker offers to consumer groups (KIP-848), the first is the default.",
@@ -41,28 +60,6 @@ export const GROUPS = {
     "group.coordinator.rebalance.protocols": list(["classic", "consumer", "streams"], "Protocols groups can use.", {
       members: ["consumer", "classic", "share", "streams"],
       notEmpty: true,
-    }),
-    "group.initial.rebalance.delay.ms": int(
-      3000,
-      "How long a new group waits for more members before its first rebalance.",
-    ),
-    "group.max.session.timeout.ms": int(
-      1800000,
-      "The largest session timeout a member of a classic group may ask for.",
-    ),
-    "group.max.size": int(MAX_INT, "Members of a classic group at most.", { min: 1 }),
-    "group.min.session.timeout.ms": int(6000, "The smallest session timeout a member of a classic group may ask for."),
-    "offset.metadata.max.bytes": int(4096, "The longest text a client may commit with an offset.", {
-      importance: "high",
-    }),
-    "offsets.retention.check.interval.ms": long(
-      600000,
-      "How often offsets that need not be kept any longer are looked for.",
-      { min: 1, importance: "high" },
-    ),
-    "offsets.retention.minutes": int(10080, "How long offsets are kept after their group became empty.", {
-      min: 1,
-      importance: "high",
     }),
   }),
   ...withoutMeaning("share groups are not part of this version yet", {
