@@ -19,6 +19,7 @@ import {
   RESOURCE_TOPIC,
 } from "../state/state.ts";
 import type { Broker } from "./broker.ts";
+import { boundedMessage } from "./error-message.ts";
 import type { Refusal } from "./topic-creation.ts";
 import { topicNameProblem } from "./topic-names.ts";
 
@@ -77,7 +78,8 @@ export function alterConfigs(
         ? alter(broker, resource, options)
         : refused(ErrorCode.INVALID_REQUEST, "Each resource must appear at most once.");
     const errorCode = refusal?.errorCode ?? ErrorCode.NONE;
-    return { errorCode, errorMessage: refusal?.message ?? null, resourceType, resourceName };
+    const errorMessage = refusal === undefined ? null : boundedMessage(refusal.message);
+    return { errorCode, errorMessage, resourceType, resourceName };
   });
 }
 

@@ -151,7 +151,9 @@ export class GroupCoordinator {
     if (topics.length === 0) return ErrorCode.NONE;
     if (group === undefined) this.#groups.set(groupId, new ClassicGroup(groupId, this.#context, now));
     const commitTimestamp = now.wallMs;
-    const expireTimestamp = retentionMs === -1 ? -1 : commitTimestamp + retentionMs;
+    // Clients give any int64: beyond what a number holds is for ever, before 1970 is at once.
+    const latest = Math.min(Math.max(commitTimestamp + retentionMs, 0), Number.MAX_SAFE_INTEGER);
+    const expireTimestamp = retentionMs === -1 ? -1 : latest;
     effects.append({ type: 20, value: { groupId, commitTimestamp, expireTimestamp, topics } });
     return ErrorCode.NONE;
   }

@@ -6,6 +6,7 @@ import type { ClassicGroup } from "../../coordinator/classic-group.ts";
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { boundedMessage } from "../error-message.ts";
 import type { Exchange } from "../exchange.ts";
 
 type DescribeGroups = (typeof APIS)["describeGroups"];
@@ -32,7 +33,7 @@ function notFound(groupId: string, version: number): GroupAnswer {
     groupId,
     groupState: "Dead",
     errorCode: ErrorCode.GROUP_ID_NOT_FOUND,
-    errorMessage: `Group ${groupId} not found.`,
+    errorMessage: boundedMessage(`Group ${groupId} not found.`),
   };
 }
 

@@ -6,6 +6,7 @@ import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { State } from "../../state/state.ts";
+import { boundedMessage } from "../error-message.ts";
 import type { Exchange } from "../exchange.ts";
 
 type ElectLeaders = (typeof APIS)["electLeaders"];
@@ -36,7 +37,10 @@ export function handleElectLeaders(exchange: Exchange<ElectLeaders>): void {
 function outcome(state: State, name: string, partition: number): PartitionAnswer {
   const topic = state.topic(name);
   if (topic === undefined) {
-    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: `No such topic as ${name}` };
+    return {
+      errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+      errorMessage: boundedMessage(`No such topic as ${name}`),
+    };
   }
   if (topic.partitions[partition] === undefined) {
     const errorMessage = `No such partition as ${name}-${partition}`;

@@ -5,6 +5,7 @@
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { boundedMessage } from "../error-message.ts";
 import type { Exchange } from "../exchange.ts";
 
 type AlterPartitionReassignments = (typeof APIS)["alterPartitionReassignments"];
@@ -55,5 +56,5 @@ function replicasProblem(replicas: readonly number[], nodeId: number): string | 
 }
 
 function refused(errorCode: ErrorCode, errorMessage: string | null): PartitionAnswer {
-  return { errorCode, errorMessage };
+  return { errorCode, errorMessage: errorMessage === null ? null : boundedMessage(errorMessage) };
 }
