@@ -29,6 +29,7 @@ async function killedWorld(options: WorldOptions, before?: (world: World) => Pro
   await world.letIn(() => workload.isDone);
   await world.verify();
   world.crash("kill");
+  world.isDamaged = true;
   return world;
 }
 
@@ -411,6 +412,7 @@ describe("lost state records", () => {
         await client.produce(newer.partitions[0]!, "of the newer one");
         await world.verify();
         world.crash("power");
+        world.isDamaged = true;
         const [, lost] = walFiles(layOut(world.simulation.files()));
         await world.offline((disk) => disk.remove(lost!));
         assert.ok(await startOrAccept(world));

@@ -1,5 +1,5 @@
 /** Something between the broker and its disk: how tests see what it does, and let mistakes in. */
-import type { Disk } from "../../src/ports/disk.ts";
+import type { Disk, DiskFile } from "../../src/ports/disk.ts";
 
 /** `disk` with some of its operations replaced. */
 export function wrapped(disk: Disk, replaced: Partial<Disk>): Disk {
@@ -14,6 +14,19 @@ export function wrapped(disk: Disk, replaced: Partial<Disk>): Disk {
     syncFolder: (folder) => disk.syncFolder(folder),
     freeBytes: () => disk.freeBytes(),
     totalBytes: () => disk.totalBytes(),
+    ...replaced,
+  };
+}
+
+/** `file` with some of its operations replaced. */
+export function wrappedFile(file: DiskFile, replaced: Partial<DiskFile>): DiskFile {
+  return {
+    read: (into, position) => file.read(into, position),
+    write: (parts, position) => file.write(parts, position),
+    sync: () => file.sync(),
+    truncate: (sizeBytes) => file.truncate(sizeBytes),
+    sizeBytes: () => file.sizeBytes(),
+    close: () => file.close(),
     ...replaced,
   };
 }

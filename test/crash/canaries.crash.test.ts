@@ -1,0 +1,185 @@
+/**
+ * Do the crash tests catch what they are there to catch? Each canary is one mistake, put between the broker and its ports
+ * or into one of its objects, never into its code. The same plays that find nothing wrong with the broker must find it.
+ */
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { type Rule, Violation } from "../../sim/log-model.ts";
+import { SimRandom } from "../../sim/random.ts";
+import type { RunningBroker } from "../../src/broker/start.ts";
+import { ProducerState } from "../../src/log/producer-state.ts";
+import type { Disk, DiskFile } from "../../src/ports/disk.ts";
+import { StateLostError } from "../../src/state/open.ts";
+import { Leftover } from "./leftovers.ts";
+import { type Crash, type PlayOptions, play } from "./play.ts";
+import { playOf } from "./plays.ts";
+import { FalseAlarm, StateDiffers } from "./world.ts";
+import { wrapped, wrappedFile } from "./wrapped-disk.ts";
+
+/** How a mistake may come to light. */
+type Sign = Rule | "state lost" | "state differs" | "false alarm" | "leftover";
+
+interface Canary extends Partial<PlayOptions> {
+  readonly mistake: string;
+  readonly signs: readonly Sign[];
+  readonly kind: Crash["kind"];
+}
+
+const PLAYS = 400;
+
+/** `disk` with the files that `matches` replaced by what `replace` makes of them. */
+function withFiles(
+  disk: Disk,
+  matches: (name: string) => boolean,
+  replace: (file: DiskFile) => Partial<DiskFile>,
+): Disk {
+  const through = (name: string, file: DiskFile): DiskFile => (matches(name) ? wrappedFile(file, replace(file)) : file);
+  return wrapped(disk, {
+    create: async (name) => through(name, await disk.create(name)),
+    open: async (name, access) => through(name, await disk.open(name, access)),
+  });
+}
+
+const neverSynced = (file: DiskFile): Partial<DiskFile> => ({ sync: () => file.sizeBytes().then(() => undefined) });
+
+/** Publishes snapshots without waiting for the log. An orderly stop waits all the same. */
+function publishEarly(running: RunningBroker): void {
+  const { wal } = running.broker.store;
+  const flush = wal.flush.bind(wal);
+  const stop = running.stop.bind(running);
+  wal.flush = () => Promise.resolve();
+  running.stop = () => {
+    wal.flush = flush;
+    return stop();
+  };
+}
+
+/** Shows batches as soon as they are appended, and holds no answer back. */
+function showEarly({ broker: { store } }: RunningBroker): void {
+  store.whenCommitted = (_, release) => release();
+  const appendBatch = store.appendBatch.bind(store);
+  store.appendBatch = (batch) => {
+    const appended = appendBatch(batch);
+    batch.partition.advanceHighWatermark(batch.partition.endOffset);
+    return appended;
+  };
+}
+
+const LOSSES: readonly Sign[] = [
+  "acknowledged batches stay",
+  "shown batches stay",
+  "topics stay",
+  "high watermark never goes back",
+  "identity stays",
+  "state lost",
+];
+
+const CANARIES: readonly Canary[] = [
+  {
+    mistake: "acknowledges before the log is synced",
+    signs: LOSSES,
+    kind: "power",
+    wrapDisk: (disk) => withFiles(disk, (name) => name.endsWith(".wal"), neverSynced),
+  },
+  {
+    mistake: "lets answers pass the barrier",
+    signs: LOSSES,
+    kind: "power",
+    onBroker: showEarly,
+  },
+  {
+    mistake: "publishes snapshots before the log is durable to their end",
+    signs: ["false alarm", "state lost"],
+    kind: "power",
+    settings: { "wal.sync": "interval", "wal.sync.interval.ms": "200", "snapshot.interval.bytes": "1" },
+    onBroker: publishEarly,
+  },
+  {
+    mistake: "renames snapshots before they are synced",
+    signs: ["false alarm", "state lost"],
+    kind: "power",
+    settings: { "wal.indexing.interval.ms": "5", "snapshot.interval.bytes": "1" },
+    wrapDisk: (disk) => withFiles(disk, (name) => name.startsWith("snapshot/"), neverSynced),
+  },
+  {
+    mistake: "never syncs the folder of the log",
+    signs: LOSSES,
+    kind: "power",
+    wrapDisk: (disk) =>
+      wrapped(disk, { syncFolder: (folder) => (folder === "wal" ? Promise.resolve() : disk.syncFolder(folder)) }),
+  },
+  {
+    mistake: "takes no notice of the newest file when it recovers",
+    signs: LOSSES,
+    kind: "kill",
+    wrapDisk: (disk) =>
+      wrapped(disk, {
+        list: async (folder) => {
+          const names = await disk.list(folder);
+          const newest = names.findLast((name) => name.endsWith(".wal"));
+          return names.filter((name) => name !== newest);
+        },
+      }),
+  },
+  {
+    mistake: "never frees a file",
+    signs: ["leftover"],
+    kind: "kill",
+    wrapDisk: (disk) =>
+      wrapped(disk, {
+        remove: async (name) => {
+          await (name.endsWith(".wal") ? disk.list("wal") : disk.remove(name));
+        },
+      }),
+  },
+];
+
+/** What came to light. Anything that is no sign of a mistake is thrown on. */
+function signOf(error: unknown): Sign {
+  if (error instanceof Violation) return error.rule;
+  if (error instanceof StateLostError) return "state lost";
+  if (error instanceof FalseAlarm) return "false alarm";
+  if (error instanceof StateDiffers) return "state differs";
+  if (error instanceof Leftover) return "leftover";
+  throw error;
+}
+
+/** The sign by which the first of the plays that finds anything finds it. */
+async function firstSign(options: Omit<Canary, "mistake" | "signs">, context: TestContext): Promise<Sign | undefined> {
+  const { kind, settings } = options;
+  for (let seed = 1; seed <= PLAYS; seed++) {
+    const random = new SimRandom(seed, "canary");
+    const base = playOf(seed, {});
+    const crashes = [0, 1].map((): Crash => ({ operation: random.between(20, 250), kind }));
+    const always = { ...base.settings, "wal.sync": "always", ...settings };
+    try {
+      await play({ ...base, ...options, settings: always, crashes });
+    } catch (error) {
+      context.diagnostic(`seed ${seed}: ${String(error).split("\n")[1]}`);
+      return signOf(error);
+    }
+  }
+  return undefined;
+}
+
+describe("canaries", () => {
+  for (const { mistake, signs, ...options } of CANARIES) {
+    it(`catch a broker that ${mistake}`, async (context) => {
+      const sign = await firstSign(options, context);
+      assert.ok(sign !== undefined, `not caught by ${PLAYS} plays`);
+      assert.ok(signs.includes(sign), `caught by "${sign}"`);
+    });
+  }
+
+  it("catch a broker that leaves producers out of its snapshots: retries are appended again", async (context) => {
+    const { entries } = ProducerState.prototype;
+    ProducerState.prototype.entries = () => new Map().entries();
+    try {
+      const settings = { "wal.indexing.interval.ms": "5", "snapshot.interval.bytes": "1" };
+      const sign = await firstSign({ kind: "kill", withoutJournal: true, settings }, context);
+      assert.equal(sign, "a batch has one offset");
+    } finally {
+      ProducerState.prototype.entries = entries;
+    }
+  });
+});
