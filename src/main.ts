@@ -5,6 +5,7 @@ import process from "node:process";
 import { startBroker } from "./broker/start.ts";
 import type { BrokerSettings } from "./config/load.ts";
 import { lockDataFolder } from "./io/data-folder-lock.ts";
+import { ioError } from "./io/io-error.ts";
 import { createNodeClock } from "./io/node-clock.ts";
 import { createNodeDisk } from "./io/node-disk.ts";
 import { createNodeNetwork } from "./io/node-network.ts";
@@ -67,6 +68,8 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
   const { "http.host": httpHost, "http.port": httpPort } = settings.config;
   if (httpPort < 0) return;
   const { serveHttp } = await import("./http/server.ts");
-  const http = await serveHttp({ host: httpHost, port: httpPort, ready: () => !stopping });
+  const http = await serveHttp({ host: httpHost, port: httpPort, ready: () => !stopping }).catch((error: unknown) => {
+    throw ioError(error, "serve HTTP on", `${httpHost}:${httpPort} (http.port)`);
+  });
   say(`health is on http://${http.host}:${http.port}/healthz and /readyz`);
 }

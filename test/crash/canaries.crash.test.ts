@@ -172,14 +172,9 @@ describe("canaries", () => {
   }
 
   it("catch a broker that leaves producers out of its snapshots: retries are appended again", async (context) => {
-    const { entries } = ProducerState.prototype;
-    ProducerState.prototype.entries = () => new Map().entries();
-    try {
-      const settings = { "wal.indexing.interval.ms": "5", "snapshot.interval.bytes": "1" };
-      const sign = await firstSign({ kind: "kill", withoutJournal: true, settings }, context);
-      assert.equal(sign, "a batch has one offset");
-    } finally {
-      ProducerState.prototype.entries = entries;
-    }
+    context.mock.method(ProducerState.prototype, "entries", () => new Map().entries());
+    const settings = { "wal.indexing.interval.ms": "5", "snapshot.interval.bytes": "1" };
+    const sign = await firstSign({ kind: "kill", withoutJournal: true, settings }, context);
+    assert.equal(sign, "a batch has one offset");
   });
 });

@@ -172,7 +172,7 @@ function hitBy(
 describe("damage in the log", () => {
   for (const kind of ["flipped bit", "zeroed block"] as const) {
     it(`hazard: one torn record hides all behind it (${kind} in a sealed file)`, async () => {
-      for (const seed of seeds(12)) {
+      for (const seed of seeds(8)) {
         const world = await killedWorld({ seed });
         const files = world.simulation.files();
         const groups = layOut(files);
@@ -198,7 +198,7 @@ describe("damage in the log", () => {
 
     it(`is told from a torn tail by what later groups say was durable (${kind} in the last file)`, async () => {
       let [damaged, torn] = [0, 0];
-      for (const seed of seeds(12)) {
+      for (const seed of seeds(8)) {
         // One file only, and groups enough that most of them have one behind them that saw them durable.
         const world = await killedWorld({ seed, settings: { "wal.indexing.interval.ms": "1000000" } });
         const groups = layOut(world.simulation.files());
@@ -226,7 +226,7 @@ describe("damage in the log", () => {
 
     it(`spoils only what it hits in files that are not read again at start (${kind})`, async () => {
       let spoilt = 0;
-      for (const seed of seeds(12)) {
+      for (const seed of seeds(8)) {
         const world = await killedWorld({ seed, settings: { "snapshot.interval.bytes": "1" } });
         const [newest] = snapshotPositions(world);
         const groups = layOut(world.simulation.files()).filter(({ position }) => position < newest!);
@@ -269,7 +269,7 @@ describe("damaged snapshots", () => {
   const MANY = { "snapshot.interval.bytes": "1" };
 
   it("the newest: the one before it and a longer replay give the same state", async () => {
-    for (const seed of seeds(10)) {
+    for (const seed of seeds(8)) {
       const world = await killedWorld({ seed, settings: MANY });
       const random = new SimRandom(seed, "damage");
       damageSnapshot(world, snapshotPositions(world)[0]!, random);
@@ -283,7 +283,7 @@ describe("damaged snapshots", () => {
   });
 
   it("do not count as one of the two that files are freed below", async () => {
-    for (const seed of seeds(10)) {
+    for (const seed of seeds(8)) {
       const world = await killedWorld({ seed, settings: { ...MANY, "log.retention.check.interval.ms": "25" } });
       const random = new SimRandom(seed, "damage");
       damageSnapshot(world, snapshotPositions(world)[0]!, random);
@@ -302,7 +302,7 @@ describe("damaged snapshots", () => {
   });
 
   it("both, with all of the log there: it is read from its beginning", async () => {
-    for (const seed of seeds(10)) {
+    for (const seed of seeds(8)) {
       const world = await killedWorld({ seed, settings: MANY });
       const random = new SimRandom(seed, "damage");
       for (const position of snapshotPositions(world)) damageSnapshot(world, position, random);
@@ -313,7 +313,7 @@ describe("damaged snapshots", () => {
 
   it("both, with a part of the log freed: refused, and accepted with the topics that still have records", async () => {
     let refused = 0;
-    for (const seed of seeds(10)) {
+    for (const seed of seeds(8)) {
       const settings = { ...MANY, "log.retention.check.interval.ms": "25" };
       const world = await killedWorld({ seed, settings }, async (alive) => {
         // A topic whose creation stands in a file without records, which goes as soon as it may.
@@ -335,7 +335,7 @@ describe("damaged snapshots", () => {
 
 describe("missing files", () => {
   it("a file of the log that is read again at start", async () => {
-    for (const seed of seeds(10)) {
+    for (const seed of seeds(8)) {
       const world = await killedWorld({ seed });
       const groups = layOut(world.simulation.files());
       const file = new SimRandom(seed, "damage").pick(walFiles(groups).slice(0, -1));
@@ -357,7 +357,7 @@ describe("missing files", () => {
   });
 
   it("a file of the log that only consumers need", async () => {
-    for (const seed of seeds(10)) {
+    for (const seed of seeds(8)) {
       const world = await killedWorld({ seed, settings: { "snapshot.interval.bytes": "1" } });
       const [newest] = snapshotPositions(world);
       const groups = layOut(world.simulation.files()).filter(({ position }) => position < newest!);

@@ -28,7 +28,8 @@ async function produceMany(
 describe("recovery", () => {
   for (const count of [10, 100, 5_000, 500_000]) {
     it(`hazard: it works for 10 records and not for ${count}`, async () => {
-      const world = new World({ seed: count });
+      const settings = { "wal.segment.bytes": `${MIB}`, "wal.group.max.bytes": `${MIB}` };
+      const world = new World({ seed: count, settings });
       const client = new ScriptedClient(world);
       await world.start();
       const topic = await client.createTopic("orders", { partitions: 3 });
@@ -114,6 +115,26 @@ describe("idempotent producers across a restart", () => {
       assert.equal(await client.send(skipping), ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER);
       skipping.fate = "refused";
     });
+  });
+
+  it("those that are forgotten stay forgotten", async () => {
+    const usual = { "wal.indexing.interval.ms": "30000", "log.retention.check.interval.ms": "300000" };
+    const settings = { ...usual, "producer.id.expiration.ms": "1000" };
+    for (const snapshots of ["1", "1000000"]) {
+      const world = new World({ seed: 1, settings: { ...settings, "snapshot.interval.bytes": snapshots } });
+      const client = new ScriptedClient(world);
+      await world.start();
+      const place = (await client.createTopic("orders")).partitions[0]!;
+      const producerId = await client.producerId();
+      await client.send(client.batch(place, [{ value: "once" }], { producerId, producerEpoch: 0, baseSequence: 0 }));
+      const { producers } = world.running.broker.store.state.topic("orders")!.partitions[0]!;
+      assert.equal(producers.count, 1);
+      await world.pass(700_000);
+      assert.equal(producers.count, 0);
+      world.crash("power");
+      await world.start(); // which compares the folds
+      await world.verify();
+    }
   });
 
   it("hazard: a zombie producer is not fenced", async () => {

@@ -1,6 +1,7 @@
 /** `wal.sync=interval`: batches may be lost in a power loss, what the broker has decided may not. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { APIS } from "../../src/protocol/apis.ts";
 import { batchLeaderEpoch } from "../../src/protocol/record-batch.ts";
 import { ScriptedClient } from "./scripted-client.ts";
 import { World } from "./world.ts";
@@ -41,6 +42,11 @@ describe("wal.sync=interval", () => {
       assert.equal(offset, 10 - place.losses.length);
       const { batches } = await client.fetch(place, offset);
       assert.equal(batchLeaderEpoch(batches[0]!, 0), 1);
+      // So a consumer that had read on in epoch 0 learns from where on it was lost.
+      const partitions = [{ partition: 0, currentLeaderEpoch: 1, leaderEpoch: 0 }];
+      const answer = await client.ask(APIS.offsetForLeaderEpoch, 4, { topics: [{ topic: "orders", partitions }] });
+
+      assert.equal(answer.topics[0]!.partitions[0]!.endOffset, offset);
     }
     assert.ok(losses > 0);
   });

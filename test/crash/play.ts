@@ -68,7 +68,6 @@ async function live(world: World, workload: Workload): Promise<boolean> {
       (await world.start()) &&
       (await world.verify()) &&
       (await world.letIn(() => workload.isDone)) &&
-      (await world.verify()) &&
       (await checkLeftovers(world)) &&
       (await world.stop());
     if (world.failure === undefined) return isOver;

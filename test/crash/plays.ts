@@ -29,19 +29,24 @@ export function playOf(seed: number, amounts: Partial<Amounts>): PlayOptions {
   return { seed, settings, amounts };
 }
 
+export interface Death {
+  readonly kind: Crash["kind"];
+  readonly sync: "always" | "interval";
+  /** 1: at every operation, 2: at every second one. */
+  readonly every: number;
+}
+
 /** Dies at every operation of a short play, and again some time after. Answers the number of plays. */
-export async function dieAtEveryOperation(
-  seed: number,
-  how: { readonly kind: Crash["kind"]; readonly sync: "always" | "interval" },
-): Promise<number> {
-  const { kind, sync } = how;
+export async function dieAtEveryOperation(seed: number, { kind, sync, every }: Death): Promise<number> {
   const options = shortPlayOf(seed, sync);
   const [operations] = (await play(options)).operations;
   const random = new SimRandom(seed, "deaths");
-  for (let operation = 1; operation <= operations!; operation++) {
+  let plays = 0;
+  for (let operation = 1 + (seed % every); operation <= operations!; operation += every) {
     await play({ ...options, crashes: [{ operation, kind }, dieSoon(random)] });
+    plays += 1;
   }
-  return operations!;
+  return plays;
 }
 
 /** Dies at some operation of a short play, and then at every operation of the recovery. Answers the number of plays. */
