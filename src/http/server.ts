@@ -2,7 +2,6 @@
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
-import { IoError } from "../ports/disk.ts";
 
 export interface HttpOptions {
   readonly host: string;
@@ -21,10 +20,7 @@ export function serveHttp(options: HttpOptions): Promise<{ host: string; port: n
   );
   const server = createAdaptorServer({ fetch: app.fetch });
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => {
-      const message = `cannot serve HTTP on ${options.host}:${options.port}: ${error.message}: free it, or give another http.port (-1 for none)`;
-      reject(new IoError("conflict", "EADDRINUSE", message, { cause: error }));
-    });
+    server.once("error", reject);
     server.listen(options.port, options.host, () => {
       const { address, port } = server.address() as AddressInfo;
       server.unref();
