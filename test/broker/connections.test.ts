@@ -361,7 +361,7 @@ test("what waits to be synced is bounded: beyond wal.max.pending.bytes producers
             await pass(0.1);
           }
         };
-        const value = Buffer.alloc(200_000);
+        const value = Buffer.alloc(900_000);
         const clients = Array.from({ length: 8 }, () => connect());
         const produced = Array.from({ length: 32 }, (_, number) =>
           produce(clients[number % clients.length]!, { topic: "t" }, [{ value }]),
@@ -371,7 +371,7 @@ test("what waits to be synced is bounded: beyond wal.max.pending.bytes producers
         done = true;
         await watching;
         // Each connection is held back behind the request that went beyond.
-        assert.ok(most > 1_048_576 && most < 1_048_576 + clients.length * 201_000, `${most} bytes`);
+        assert.ok(most > 1_048_576 && most < 1_048_576 + clients.length * 901_000, `${most} bytes`);
       },
       { seed, settings },
     );
