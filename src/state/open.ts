@@ -1,9 +1,10 @@
 /**
  * Opening a data folder: newest valid snapshot + replay of the log behind it = exactly the state before.
  *
- * Order: the log is read and mended (`recoverLog`) → the replayed files get their indexes → when damage was found, a
- * snapshot of what is left is published before anything new is written, so that it is met once only → the caller starts
- * the log in a new file, with a new incarnation, and appends `brokerStarted`, which raises every leader epoch.
+ * Order: the log is read and mended (`recoverLog`) → when damage was found, a snapshot is published that knows beyond which
+ * offsets partitions go on → the replayed files get their indexes → when damage was found, a snapshot of the log's end is
+ * published before anything new is written, so that the damage is met once only → the caller starts the log in a new
+ * file, with a new incarnation, and appends `brokerStarted`, which raises every leader epoch.
  */
 import { assert } from "../base/assert.ts";
 import { type Position, toPosition } from "../base/brands.ts";
@@ -113,6 +114,8 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
   if (report.damage.length > 0) {
     warnings.push(...(await skipLostOffsets(disk, state, report)));
     skipLostState(state, report);
+    // Before the old indexes are replaced: where lost batches ended stands in them, and from now on in this.
+    await publishSnapshot(disk, state, report, restored.position);
   }
   for (const file of report.files) {
     if (!file.indexed) await writeFileIndex(disk, file);
@@ -126,7 +129,7 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
       partition.producers.restartClocks(options.nowMs());
     }
   }
-  if (report.damage.length > 0) await publishSnapshot(disk, state, report);
+  if (report.damage.length > 0) await publishSnapshot(disk, state, report, report.end);
   const snapshots = await listSnapshots(disk);
   return {
     state,
@@ -340,13 +343,15 @@ async function removeStrayIndexes(disk: Disk, files: readonly WalFile[]): Promis
   }
 }
 
-async function publishSnapshot(disk: Disk, state: State, report: RecoveryReport): Promise<void> {
-  const { end: position, files, lastStatePosition: previousStatePosition } = report;
-  const slices = takeSlices({ state, files, now: () => position, position, previousStatePosition }, new Writer());
+/** Publishes the state as it is at the log's end, in a snapshot from whose `position` on the log is read again. */
+async function publishSnapshot(disk: Disk, state: State, report: RecoveryReport, position: Position): Promise<void> {
+  const { end, lastStatePosition: previousStatePosition } = report;
+  const files = report.files.filter(({ base }) => base < position);
+  const slices = takeSlices({ state, files, now: () => end, position, previousStatePosition }, new Writer());
   await writeSnapshot(disk, {
     position,
     next: () => slices.next().value as Buffer | undefined,
-    logPosition: () => position,
+    logPosition: () => end,
     durable: () => Promise.resolve(), // recovery has synced all of it
   });
   await removeOldSnapshots(disk);

@@ -11,7 +11,7 @@ import { ErrorCode } from "../../src/protocol/errors.ts";
 import { batchBaseOffset, batchOffsetCount } from "../../src/protocol/record-batch.ts";
 import { StateLostError } from "../../src/state/open.ts";
 import { ScriptedClient } from "./scripted-client.ts";
-import { seeds } from "./seeds.ts";
+import { isSoak, seeds } from "./seeds.ts";
 import { type LaidOutGroup, layOut } from "./wal-layout.ts";
 import { Workload } from "./workload.ts";
 import { World, type WorldOptions } from "./world.ts";
@@ -169,6 +169,9 @@ function hitBy(
   return groups.filter((group) => group.file === file && group.at < at + length && at < group.end);
 }
 
+/** Operations of a recovery that finds damage. */
+const MENDING_OPERATIONS = 80;
+
 describe("damage in the log", () => {
   for (const kind of ["flipped bit", "zeroed block"] as const) {
     it(`hazard: one torn record hides all behind it (${kind} in a sealed file)`, async () => {
@@ -264,6 +267,38 @@ function damageSnapshot(world: World, position: number, random: SimRandom): void
   const size = world.simulation.files().get(name)!.length;
   world.simulation.disk.flipBit(name, random.between(0, size - 1));
 }
+
+describe("a death while damage is mended", () => {
+  it("hazard: offsets are given out twice, because what told of them was already replaced", async () => {
+    for (const seed of seeds(1)) {
+      for (let operation = 1; operation <= MENDING_OPERATIONS; operation += isSoak ? 1 : 3) {
+        const world = new World({ seed, settings: NO_SNAPSHOTS });
+        const client = new ScriptedClient(world);
+        await world.start();
+        const [quiet, busy] = [await client.createTopic("quiet"), await client.createTopic("busy")];
+        for (let count = 0; count < 5; count++) await client.produce(quiet.partitions[0]!, `${count}`);
+        for (let file = 0; file < 3; file++) {
+          await world.pass(100);
+          await client.produce(busy.partitions[0]!, `${file}`);
+        }
+        await world.verify();
+        world.crash("kill");
+        world.isDamaged = true;
+        // The newest batches of a partition, in a sealed file: only its index tells where the partition ended.
+        const hit = layOut(world.simulation.files())
+          .filter(({ batches }) => batches.length > 0)
+          .slice(3, 5);
+        const lost = batchesIn(world, hit);
+        for (const { file, at } of hit) world.simulation.disk.zero(file, at, 20);
+        world.simulation.crashAt(operation, operation % 2 === 1 ? "power" : "kill");
+        if (await world.start()) world.crash("power");
+        else world.died("kill");
+        assert.equal(await startOrAccept(world), false);
+        await checkAfterDamage(world, lost);
+      }
+    }
+  });
+});
 
 describe("damaged snapshots", () => {
   const MANY = { "snapshot.interval.bytes": "1" };
