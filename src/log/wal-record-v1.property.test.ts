@@ -96,6 +96,19 @@ test("any bytes at all give a record or nothing", () => {
   );
 });
 
+test("another magic number or version is refused, although the CRC is right", () => {
+  for (const [at, byte] of [
+    [0, 0x7f],
+    [1, 0xcb],
+    [2, 0],
+    [2, 2],
+  ] as const) {
+    const encoded = encodeSingleRecord({ offset: 0, timestamp: 0, key: null, value: null, headers: [] });
+    encoded[at] = byte;
+    assert.equal(readSingleRecord(sealed(encoded), 0, encoded.length), undefined, `byte ${at}`);
+  }
+});
+
 test("a negative offset, and one beyond 2^53, is refused", () => {
   for (const offset of [-1n, -(2n ** 63n), 2n ** 53n, 2n ** 63n - 1n]) {
     const encoded = encodeSingleRecord({ offset: 0, timestamp: 0, key: null, value: null, headers: [] });
