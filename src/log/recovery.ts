@@ -5,7 +5,8 @@
  * bytes beyond every position that some group header states as durable are a torn tail: the log is cut there, later
  * groups included, and the cut bytes are kept aside in `<file>.cut`. Bad bytes before a stated durable position, or in
  * any file but the last (a file is begun only when the one before is durable), are damage: what is good on either side is
- * kept, and the report says what is gone and whether state records may be.
+ * kept, and the report says what is gone and whether state records may be. What says that bytes were durable: headers of
+ * later groups, the snapshot that the replay starts from, and the index of the last file, written when it was sealed.
  *
  * Write order when cutting: the bytes aside and synced, then the truncation and a sync. A crash between leaves the torn
  * tail as it was, and the next start cuts it again. Nothing is cut before the whole log was read. Nor does anything depend
@@ -20,6 +21,7 @@
 import { assert } from "../base/assert.ts";
 import { type Position, toPosition } from "../base/brands.ts";
 import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
+import { readFileDirectory } from "./file-index.ts";
 import { GroupScanner, type ScannedGroup } from "./group-scanner.ts";
 import { parseWalFileName, WAL_FOLDER, WalFile } from "./wal-file.ts";
 import {
@@ -96,7 +98,9 @@ class Replay {
   readonly #listed: ListedFile[];
   readonly #damage: Damage[] = [];
   readonly #totalBytes: number;
-  /** Everything before it was durable before this start. */
+  /** Everything before it was durable before this start, as a snapshot or an index tells. */
+  #knownDurable: number;
+  /** As the headers of groups tell, too. */
   #durable: number;
   #end: Position;
   #previousState: number;
@@ -110,6 +114,7 @@ class Replay {
     this.#options = options;
     this.#listed = listed;
     this.#end = options.from;
+    this.#knownDurable = options.knownDurable;
     this.#durable = options.knownDurable;
     this.#previousState = options.lastStatePosition;
     this.#totalBytes = this.#replayed().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -117,13 +122,17 @@ class Replay {
 
   async run(): Promise<void> {
     const replayed = this.#replayed();
+    const last = replayed.at(-1);
+    const sealed = last === undefined ? undefined : await readFileDirectory(this.#options.disk, last.file);
+    this.#knownDurable = Math.max(this.#knownDurable, sealed?.end ?? 0);
     for (const [index, listed] of replayed.entries()) {
       if (listed.file.base > this.#end) this.#addDamage(listed.file.name, this.#end, listed.file.base);
       await this.#replayFile(listed, index === replayed.length - 1);
     }
-    if (this.#end < this.#options.knownDurable) {
-      this.#addDamage("the end of the log", this.#end, this.#options.knownDurable);
-      this.#end = this.#options.knownDurable;
+    if (this.#end < this.#knownDurable) {
+      const end = toPosition(this.#knownDurable);
+      this.#addDamage("the end of the log", this.#end, end);
+      this.#end = end;
     }
     this.#closeDamage(undefined);
   }
@@ -188,7 +197,7 @@ class Replay {
         }
         const next = await scanner.findGroup(at + 1);
         if (isLast) {
-          durable ??= Math.max(this.#options.knownDurable, await statedDurable(scanner, next));
+          durable ??= Math.max(this.#knownDurable, await statedDurable(scanner, next));
           if (file.base + at >= durable) {
             this.#tail = { listed, cutAt: at };
             break;

@@ -227,6 +227,29 @@ describe("damage in the log", () => {
       assert.ok(damaged > 0 && torn > 0, "both were met");
     });
 
+    it(`is told from a torn tail by the index of a file that was sealed (${kind} in the last group of all)`, async () => {
+      for (const seed of seeds(8)) {
+        const world = new World({ seed, settings: NO_SNAPSHOTS });
+        const client = new ScriptedClient(world);
+        await world.start();
+        const [place] = (await client.createTopic("orders")).partitions;
+        for (let count = 0; count < 3; count++) await client.produce(place!, Buffer.alloc(600, `${count}`));
+        await world.pass(100);
+        world.crash("kill");
+        world.isDamaged = true;
+        const hit = layOut(world.simulation.files()).slice(-1);
+        const [{ file, at, end }] = hit as [LaidOutGroup];
+        damage(world, kind, { file, at: new SimRandom(seed, "damage").between(at, end - 1) });
+        assert.ok(await startOrAccept(world), "nothing tells that no state was lost");
+        assert.equal(world.running.opened.report.cutBytes, 0);
+        await checkAfterDamage(world, batchesIn(world, hit));
+        assert.ok(
+          [...place!.taken.keys()].every((offset) => offset < 1000),
+          "the index tells where to go on",
+        );
+      }
+    });
+
     it(`spoils only what it hits in files that are not read again at start (${kind})`, async () => {
       let spoilt = 0;
       for (const seed of seeds(8)) {
