@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KafkaClient } from "../../sim/kafka-client.ts";
+import { newUuid } from "../../src/base/uuid.ts";
 import { APIS } from "../../src/protocol/apis.ts";
 import { errorName } from "../../src/protocol/errors.ts";
 import { encodeBatch } from "../../src/protocol/record.ts";
@@ -123,6 +124,22 @@ test("a topic that is deleted ends the waiting for it", async () => {
     await until(() => broker.parkedFetches.size === 1);
     await connect().request(APIS.deleteTopics, 6, { topics: [{ name: "t" }] });
     assert.equal(errorName((await waiting).errorCode), "UNKNOWN_TOPIC_OR_PARTITION");
+  });
+});
+
+test("a topic that is recreated at once is waited for anew, by name", async () => {
+  await withBroker(async ({ connect, broker, until, simulation }) => {
+    const client = connect();
+    const topicId = await createTopic(client, "t");
+    const began = simulation.nowMs;
+    const waiting = fetch(client, T, { maxWaitMs: 60_000 });
+    await until(() => broker.parkedFetches.size === 1);
+    broker.store.append({ type: 4, value: { topicId } });
+    const newId = newUuid(simulation.random);
+    broker.store.append({ type: 3, value: { topicId: newId, name: "t", partitions: 1, configs: [] } });
+    await produce(connect(), T, [{ value: "new" }]);
+    assert.deepEqual(recordsOf(await waiting), [[0, "new"]]);
+    assert.ok(simulation.nowMs - began < 1000, `${simulation.nowMs - began} ms`);
   });
 });
 

@@ -92,6 +92,24 @@ test("a retry is answered with the offset of the first, and adds nothing", async
   });
 });
 
+test("a retry is told the log append time of the first", async () => {
+  await withBroker(async ({ connect, pass }) => {
+    const client = connect();
+    await createTopic(client, "t", { configs: { "message.timestamp.type": "LogAppendTime" } });
+    await createTopic(client, "u");
+    const options = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
+    const first = await produce(client, T, [{ value: "a", timestamp: 5 }], options);
+    await pass(1000);
+    const retry = await produce(client, T, [{ value: "a", timestamp: 5 }], options);
+    assert.ok(first.logAppendTimeMs > 0);
+    assert.deepEqual(retry, first);
+    for (let time = 0; time < 2; time += 1) {
+      const { logAppendTimeMs } = await produce(client, { topic: "u" }, [{ value: "a", timestamp: 5 }], options);
+      assert.equal(logAppendTimeMs, -1);
+    }
+  });
+});
+
 test("hazard: reordered requests in flight are not appended in the wrong order", async () => {
   await withBroker(async ({ connect }) => {
     const client = connect();

@@ -102,8 +102,11 @@ function producePartition({ exchange, budget }: ProduceWork, topic: Topic, asked
   switch (verdict.kind) {
     case "refuse":
       return { index, ...refusal(verdict.errorCode, verdict.message) };
-    case "duplicate":
-      return { index, errorCode: 0, baseOffset: verdict.first.baseOffset, logStartOffset: partition.logStartOffset };
+    case "duplicate": {
+      const { baseOffset, timestamp } = verdict.first;
+      const logAppendTimeMs = config["message.timestamp.type"] === "LogAppendTime" ? timestamp : -1;
+      return { index, baseOffset, logAppendTimeMs, logStartOffset: partition.logStartOffset };
+    }
     case "append": {
       const batches = packBatches(records, verdict.batches, { config, budget });
       if ("errorCode" in batches) return { index, ...refusal(batches.errorCode, batches.message) };

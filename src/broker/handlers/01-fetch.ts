@@ -95,12 +95,21 @@ class PendingFetch implements PartitionWaiter {
   #park(): void {
     const { broker, connection, request } = this.#exchange;
     this.#state = "parked";
-    if (this.#timer !== undefined) return;
-    this.#timer = broker.clock.schedule(request.maxWaitMs, () => this.stopWaiting());
-    broker.parkedFetches.add(this);
-    connection.onClose(this.#onClose);
+    if (this.#timer === undefined) {
+      this.#timer = broker.clock.schedule(request.maxWaitMs, () => this.stopWaiting());
+      broker.parkedFetches.add(this);
+      connection.onClose(this.#onClose);
+      this.#watch();
+    } else if (this.#watched.some(({ deleted }) => deleted)) {
+      this.#watch(); // a topic was deleted and created anew at once
+    }
+  }
+
+  #watch(): void {
+    this.#unwatch();
     for (const asked of this.#plan.partitions.values()) {
-      const partition = fetchedTopic(broker, asked, this.#usesTopicIds)?.partitions[asked.partition];
+      const topic = fetchedTopic(this.#exchange.broker, asked, this.#usesTopicIds);
+      const partition = topic?.partitions[asked.partition];
       if (partition === undefined) continue;
       partition.waiters.add(this);
       this.#watched.push(partition);
@@ -132,6 +141,10 @@ class PendingFetch implements PartitionWaiter {
     this.#timer?.cancel();
     this.#exchange.connection.offClose(this.#onClose);
     this.#exchange.broker.parkedFetches.delete(this);
+    this.#unwatch();
+  }
+
+  #unwatch(): void {
     for (const partition of this.#watched) partition.waiters.delete(this);
     this.#watched = [];
   }
