@@ -58,17 +58,25 @@ function meaningful(known: Known): ReadonlyMap<string, fc.Arbitrary<unknown>> {
     ["value", fc.option(fc.constantFrom(...CONFIG_VALUES))],
     ["replicationFactor", fc.constantFrom(-1, -1, 0, 1, 2)],
     ["transactionalId", fc.option(fc.constantFrom("", "tx"))],
+    ["groupId", fc.constantFrom("g", "g", "g", "other", "")],
+    ["memberId", fc.constantFrom("", "", "m")],
+    ["groupInstanceId", fc.option(fc.constantFrom("i", ""))],
+    ["generationId", smallInt],
+    ["protocolType", fc.constantFrom("consumer", "consumer", "connect", "")],
+    ["protocolName", fc.constantFrom("range", "")],
     ["clientSoftwareName", fc.constantFrom("good-name", "bad name")],
     ["clientSoftwareVersion", fc.constantFrom("1.0")],
   ]);
 }
 
-/** These decide about memory: never beyond what a test can bear, or else far beyond what the broker accepts. */
+/** These decide about memory and time: what a test can bear, or else far beyond what the broker accepts. */
 const COUNTS = fc.oneof(fc.integer({ min: -2, max: 6 }), fc.constantFrom(100_001, 2 ** 31 - 1, -(2 ** 31)));
 const ALWAYS: ReadonlyMap<string, fc.Arbitrary<unknown>> = new Map([
   ["numPartitions", COUNTS],
   ["count", COUNTS],
   ["maxWaitMs", fc.integer({ min: -5, max: 20 })],
+  ["sessionTimeoutMs", fc.constantFrom(6000, 10_000, 0, -1, 2 ** 31 - 1)],
+  ["rebalanceTimeoutMs", fc.constantFrom(1000, 5000, 0, -1)],
 ]);
 
 /** A name is that of a topic or of a setting: see the fields beside it. */
