@@ -67,6 +67,8 @@ const MAX_PENDING_MEMBERS = 10_000;
 /** What all members of one group may say of themselves, and be assigned, together. */
 const MAX_GROUP_BYTES = 8 * 1024 * 1024;
 
+/** How much of a client's name goes into its member id: enough to know it by, and always fitting into an answer. */
+const MEMBER_ID_PREFIX_LENGTH = 249;
 const NO_ASSIGNMENT = Buffer.alloc(0);
 
 export class ClassicGroup implements Group {
@@ -305,7 +307,8 @@ export class ClassicGroup implements Group {
 
   #joinNew(request: JoinRequest, caller: Caller<JoinReply>, now: Moment, effects: Effects): void {
     const { instanceId, clientId, version } = request;
-    const memberId = `${instanceId ?? clientId}-${this.#context.newId()}`;
+    const prefix = (instanceId ?? clientId).slice(0, MEMBER_ID_PREFIX_LENGTH).toWellFormed();
+    const memberId = `${prefix}-${this.#context.newId()}`;
     if (instanceId !== null) {
       const present = this.#statics.get(instanceId);
       if (present === undefined) return this.#add(request, memberId, caller, now, effects);

@@ -17,6 +17,9 @@ import { RawClient, requestBytes } from "./raw-client.ts";
 const REQUESTS_AT_ONCE = 8;
 const RUNS_PER_VERSION = 3;
 
+/** Client ids as they come, and as long as they can be. */
+const CLIENT_IDS = ["client", null, "c".repeat(32_767), "", "ä".repeat(16_383)];
+
 interface Sent {
   readonly api: Api;
   readonly version: number;
@@ -42,7 +45,9 @@ function hasNoAnswer({ api, body }: Sent): boolean {
 /** Sends all of them at once; sees that each is answered in its turn, or that the connection ends. */
 async function assertAnsweredOrClosed(world: BrokerWorld, requests: readonly Sent[]): Promise<void> {
   const client = new RawClient(world.connectRaw());
-  requests.forEach(({ api, version, body }, index) => client.send(requestBytes(api, version, body, index)));
+  requests.forEach(({ api, version, body }, index) => {
+    client.send(requestBytes(api, version, body, index, CLIENT_IDS[index % CLIENT_IDS.length]));
+  });
   const expected = requests.flatMap((sent, index) => (hasNoAnswer(sent) ? [] : [index]));
   client.send(requestBytes(APIS.apiVersions, 0, {}, requests.length));
   expected.push(requests.length);

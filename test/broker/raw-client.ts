@@ -58,8 +58,9 @@ export function requestBytes<A extends Api>(
   version: number,
   body: MessageInput<A["request"]>,
   correlationId = 1,
+  clientId: string | null = "raw",
 ): Buffer {
-  const header = { apiVersion: version, correlationId, clientId: "raw" };
+  const header = { apiVersion: version, correlationId, clientId };
   return Buffer.concat(encodeRequest(api, header, body, new Writer()).parts);
 }
 
