@@ -169,6 +169,21 @@ test("nonsense in a frame of good size ends its connection", async () => {
   });
 });
 
+test("what comes behind nonsense is not done any more, although it has arrived", async () => {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    await withBroker(
+      async ({ broker, connectRaw, until }) => {
+        const client = new RawClient(connectRaw());
+        const topics = [{ name: "t", numPartitions: 1, replicationFactor: 1 }];
+        client.send(Buffer.concat([frameOf(Buffer.alloc(3)), requestBytes(APIS.createTopics, 7, { topics })]));
+        await until(() => client.closed);
+        assert.equal(broker.store.state.topicCount, 0);
+      },
+      { seed },
+    );
+  }
+});
+
 test("a peer that ends in the middle of a frame is forgotten, with its memory", async () => {
   await withBroker(async ({ broker, connect, connectRaw, until }) => {
     for (const bytes of [Buffer.of(0, 0), frameOf(Buffer.alloc(50), 100), frameOf(Buffer.alloc(70_000), 90_000)]) {
