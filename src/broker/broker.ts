@@ -13,6 +13,7 @@ import { Writer } from "../protocol/codec/writer.ts";
 import type { Store } from "../state/store.ts";
 import { Connection, SHARED_BUFFER_BYTES } from "./connection.ts";
 import { FetchSessions } from "./fetch-sessions.ts";
+import { FrameBuffers } from "./frame-buffers.ts";
 import { Groups } from "./groups.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { route } from "./router.ts";
@@ -66,6 +67,7 @@ export class Broker {
   readonly #connections = new Set<Connection>();
   readonly #listeners: Listener[] = [];
   readonly #shared = Buffer.allocUnsafeSlow(SHARED_BUFFER_BYTES);
+  readonly #frames = new FrameBuffers();
   readonly #largeRequests: ByteBudget;
   readonly #smallRequests = new ByteBudget(SMALL_REQUESTS_BYTES);
   readonly #throttled = new Set<Connection>();
@@ -143,6 +145,7 @@ export class Broker {
       endpoint,
       clock: this.clock,
       shared: this.#shared,
+      frames: this.#frames,
       budgetFor: (sizeBytes) => (sizeBytes <= SMALL_REQUEST_BYTES ? this.#smallRequests : this.#largeRequests),
       maxFrameBytes: config["socket.request.max.bytes"],
       handle: (from, buffer, at, end) => route(this, from, buffer, at, end),

@@ -17,6 +17,7 @@ import { assert } from "../base/assert.ts";
 import type { ByteBudget } from "../log/byte-budget.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Address, Socket, SocketEvents } from "../ports/network.ts";
+import { capacityFor, type FrameBuffers } from "./frame-buffers.ts";
 
 export const SHARED_BUFFER_BYTES = 64 * 1024;
 
@@ -45,6 +46,8 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   /** Read buffer shared by all connections. */
   readonly shared: Buffer;
+  /** Memory for the frames that do not lie in it whole. */
+  readonly frames: FrameBuffers;
   /** What the memory of a frame of this size is taken from. */
   readonly budgetFor: (sizeBytes: number) => ByteBudget;
   readonly maxFrameBytes: number;
@@ -67,6 +70,7 @@ export class Connection implements SocketEvents {
   readonly #prefix = Buffer.alloc(SIZE_BYTES);
   #prefixBytes = 0;
   #frame: Buffer | undefined;
+  #frameBytes = 0;
   #frameFilled = 0;
   #frameBeganMs = 0;
   #cancelAdmission: (() => void) | undefined;
@@ -144,7 +148,7 @@ export class Connection implements SocketEvents {
     if (this.#unsentBytes > 0 && nowMs - this.#lastSentMs > STALL_TIMEOUT_MS) {
       this.refuse(`it took no answer for ${STALL_TIMEOUT_MS} ms`);
     } else if (this.#frame !== undefined && nowMs - this.#frameBeganMs > frameLimitMs) {
-      this.refuse(`a request of ${this.#frame.length} bytes did not arrive within ${frameLimitMs} ms`);
+      this.refuse(`a request of ${this.#frameBytes} bytes did not arrive within ${frameLimitMs} ms`);
     } else if (this.isIdle && this.lastActiveMs < idleSinceMs) {
       this.destroy();
     }
@@ -169,7 +173,7 @@ export class Connection implements SocketEvents {
   }
 
   readBuffer(): Uint8Array {
-    return this.#frame?.subarray(this.#frameFilled) ?? this.#options.shared;
+    return this.#frame?.subarray(this.#frameFilled, this.#frameBytes) ?? this.#options.shared;
   }
 
   received(size: number): void {
@@ -184,7 +188,8 @@ export class Connection implements SocketEvents {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelAdmission?.();
-    if (this.#frame !== undefined) this.#releaseBudget(this.#frame);
+    // Not given back for other frames: the system may still be filling it.
+    if (this.#frame !== undefined) this.#releaseBudget();
     this.#frame = undefined;
     this.#held = undefined;
     for (const { answer } of this.#slots.splice(0)) if (answer !== undefined && answer !== "none") answer.sent?.();
@@ -223,13 +228,14 @@ export class Connection implements SocketEvents {
       return at + size;
     }
     const budget = this.#options.budgetFor(size);
-    if (budget.tryAcquire(size)) {
+    const capacity = capacityFor(size);
+    if (budget.tryAcquire(capacity)) {
       this.#admit(size, buffer.subarray(at, end));
       return end;
     }
     this.#held = Buffer.from(buffer.subarray(at, end));
     this.closeGate();
-    this.#cancelAdmission = budget.request(size, () => {
+    this.#cancelAdmission = budget.request(capacity, () => {
       this.#cancelAdmission = undefined;
       const held = this.#held!;
       this.#held = undefined;
@@ -240,7 +246,8 @@ export class Connection implements SocketEvents {
   }
 
   #admit(size: number, head: Buffer): void {
-    this.#frame = Buffer.allocUnsafeSlow(size);
+    this.#frame = this.#options.frames.take(size);
+    this.#frameBytes = size;
     this.#frameFilled = head.copy(this.#frame);
     this.#frameBeganMs = this.#options.clock.monotonicMs();
   }
@@ -248,14 +255,15 @@ export class Connection implements SocketEvents {
   #fillFrame(size: number): void {
     const frame = this.#frame!;
     this.#frameFilled += size;
-    if (this.#frameFilled < frame.length) return;
+    if (this.#frameFilled < this.#frameBytes) return;
     this.#frame = undefined;
-    this.#options.handle(this, frame, 0, frame.length);
-    this.#releaseBudget(frame);
+    this.#options.handle(this, frame, 0, this.#frameBytes);
+    this.#options.frames.give(frame);
+    this.#releaseBudget();
   }
 
-  #releaseBudget(frame: Buffer): void {
-    this.#options.budgetFor(frame.length).release(frame.length);
+  #releaseBudget(): void {
+    this.#options.budgetFor(this.#frameBytes).release(capacityFor(this.#frameBytes));
   }
 
   #flush(): void {

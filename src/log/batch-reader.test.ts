@@ -165,7 +165,7 @@ test("memory that an answer refers to is not used again before it is released", 
       const expected = log.append(place, [{ value: LARGE }]);
       await log.flush();
       const result = log.reader.readNow(query(place, 0))!;
-      for (let batch = 0; batch < 8; batch += 1) {
+      for (let batch = 0; batch < 16; batch += 1) {
         log.append(place, [{ value: Buffer.alloc(900_000, 3) }]);
         await log.flush();
       }

@@ -12,12 +12,12 @@ function append(cache: BlockCache, position: number, bytes: number): Block {
 
 test("records that fit share a block; one that does not begins the next, and never straddles two", () => {
   const cache = new BlockCache(0);
-  const first = append(cache, 0, 600_000);
-  assert.equal(append(cache, 600_000, 400_000), first);
-  const second = append(cache, 1_000_000, 100_000);
+  const first = append(cache, 0, 2_600_000);
+  assert.equal(append(cache, 2_600_000, 1_400_000), first);
+  const second = append(cache, 4_000_000, 200_000);
   assert.notEqual(second, first);
-  assert.equal(second.base, 1_000_000);
-  assert.equal(second.usedBytes, 100_000);
+  assert.equal(second.base, 4_000_000);
+  assert.equal(second.usedBytes, 200_000);
 });
 
 test("a record larger than a block has one of its own", () => {

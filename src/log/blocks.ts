@@ -8,7 +8,7 @@
 import { assert } from "../base/assert.ts";
 import type { Position } from "../base/brands.ts";
 
-export const BLOCK_BYTES = 1024 * 1024;
+export const BLOCK_BYTES = 4 * 1024 * 1024;
 
 export class Block {
   readonly bytes: Buffer;
