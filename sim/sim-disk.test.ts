@@ -1,6 +1,7 @@
 /** The fault model, piece by piece: what each fault leaves, and that all its shapes turn up. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { InvariantError } from "../src/base/assert.ts";
 import { type DiskFile, IoError } from "../src/ports/disk.ts";
 import type { DiskFaults } from "./sim-disk.ts";
 import { CRASHED, type SimProcess, Simulation } from "./simulation.ts";
@@ -60,6 +61,53 @@ describe("simulated disk: power loss", () => {
       simulation.crash();
     });
     assert.deepEqual([...seen], ["n"]);
+  });
+
+  it("keeps a synced write that was done, and loses, keeps or tears one under way", async () => {
+    const [done, underWay] = [new Set<string>(), new Set<string>()];
+    for (let seed = 1; seed <= 300; seed++) {
+      for (const [seen, kind] of [[done, "done"] as const, [underWay, "under way"] as const]) {
+        const simulation = new Simulation({ seed, alignmentBytes: 512 });
+        await simulation.run(async ({ disk }) => {
+          const writes = await disk.syncedWrites("");
+          const bytes = writes.allocate(1536).fill("n");
+          const file = await writes.create("log");
+          await disk.syncFolder("");
+          const written = file.write([bytes], 0);
+          if (kind === "done") await written;
+          simulation.crash();
+        });
+        seen.add(shapeOf(simulation.files().get("log")!));
+      }
+    }
+    assert.deepEqual([...done], ["n"]);
+    includesAll(underWay, ["", "n", "0", "0n", "n0"]);
+  });
+
+  it("takes synced writes only aligned, and from the memory that is made for them", async () => {
+    const writeOf = (make: (memory: Buffer) => Buffer, position = 512) =>
+      new Simulation({ seed: 1, alignmentBytes: 512 }).run(async ({ disk }) => {
+        const writes = await disk.syncedWrites("");
+        const file = await writes.create("log");
+        await file.write([make(writes.allocate(2048))], position);
+      });
+    await writeOf((memory) => memory.subarray(512, 1536));
+    await assert.rejects(
+      writeOf((memory) => memory.subarray(512, 1536), 100),
+      InvariantError,
+    );
+    await assert.rejects(
+      writeOf((memory) => memory.subarray(512, 1500)),
+      InvariantError,
+    );
+    await assert.rejects(
+      writeOf((memory) => memory.subarray(500, 1524)),
+      InvariantError,
+    );
+    await assert.rejects(
+      writeOf(() => Buffer.allocUnsafeSlow(1024)),
+      InvariantError,
+    );
   });
 
   it("loses, keeps, tears and lengthens unsynced writes at the end of a file", async () => {

@@ -5,6 +5,7 @@
  * - **Order.** Every operation takes a drawn time, and takes effect at its end. Operations in flight overtake each
  *   other. `sync` covers the writes that had completed when it was called; those in flight may be covered or not.
  * - **Power loss.** What was not covered is lost, torn or whole, in any combination; see `sim-file-system.ts`.
+ *   A synced write is covered when it is done; one in flight is lost, torn or whole like any other.
  * - **Kill** (`kill -9`): all that completed survives, names included, and is still uncovered for a later power loss.
  *   Operations in flight are done, or not, or half (writes).
  * - **A failed write** has written a part of its bytes. On a full disk (`capacityBytes`) that is the part that fits.
@@ -18,7 +19,7 @@ import { crc32 } from "node:zlib";
 import { assert } from "../src/base/assert.ts";
 import { checkFileName, checkFolderName } from "../src/io/disk-name.ts";
 import { ioError } from "../src/io/io-error.ts";
-import type { Disk, DiskFile } from "../src/ports/disk.ts";
+import type { Disk, DiskFile, SyncedFile, SyncedWrites } from "../src/ports/disk.ts";
 import type { SimRandom } from "./random.ts";
 import type { Lifetime, Scheduler } from "./scheduler.ts";
 import type { SimFileSystem, SimInode } from "./sim-file-system.ts";
@@ -40,13 +41,14 @@ export const NO_DISK_FAULTS: DiskFaults = {
   capacityBytes: 2 ** 30,
 };
 
-type OperationKind = "read" | "write" | "sync" | "names";
+type OperationKind = "read" | "write" | "sync" | "syncedWrite" | "names";
 
 /** How long each takes, in ms: from, to. */
 const DURATIONS: Readonly<Record<OperationKind, readonly [number, number]>> = {
   read: [0.02, 0.3],
   write: [0.02, 0.5],
   sync: [0.1, 3],
+  syncedWrite: [0.1, 3],
   names: [0.05, 0.5],
 };
 
@@ -71,6 +73,8 @@ export interface SimDiskOptions {
   readonly lifetime: Lifetime;
   readonly fileSystem: SimFileSystem;
   readonly faults: DiskFaults;
+  /** Of synced writes. */
+  readonly alignmentBytes: number;
   /** Called when an operation begins, with its number (1, 2, …). May end the lifetime: the operation is in flight. */
   readonly onOperation: (operation: number) => void;
 }
@@ -84,6 +88,7 @@ export class SimDisk implements Disk {
   readonly #scheduler: Scheduler;
   readonly #lifetime: Lifetime;
   readonly #onOperation: (operation: number) => void;
+  readonly #alignmentBytes: number;
   readonly #inFlight = new Set<Operation<unknown>>();
   readonly #failures = new Map<number, string>();
   #operations = 0;
@@ -92,6 +97,7 @@ export class SimDisk implements Disk {
     this.faults = options.faults;
     this.random = options.random;
     this.fileSystem = options.fileSystem;
+    this.#alignmentBytes = options.alignmentBytes;
     this.#scheduler = options.scheduler;
     this.#lifetime = options.lifetime;
     this.#onOperation = options.onOperation;
@@ -130,6 +136,33 @@ export class SimDisk implements Disk {
     return this.#names("create", name, () => {
       return new SimFile(this, this.fileSystem.create(name), { name, access: "readWrite" });
     });
+  }
+
+  async syncedWrites(folder: string): Promise<SyncedWrites> {
+    checkFolderName(folder);
+    const alignmentBytes = this.#alignmentBytes;
+    const allocated = new WeakSet<ArrayBufferLike>();
+    const checkAligned = (parts: readonly Uint8Array[], position: number): void => {
+      if (alignmentBytes === 1) return;
+      const numbers = parts.flatMap((part) => [part.length, part.byteOffset]);
+      const aligned = [position, ...numbers].every((number) => number % alignmentBytes === 0);
+      const own = parts.every((part) => allocated.has(part.buffer));
+      assert(aligned && own, "a synced write of bytes that are not aligned, or lie in other memory");
+    };
+    return {
+      alignmentBytes,
+      allocate: (sizeBytes) => {
+        const buffer = Buffer.allocUnsafeSlow(sizeBytes);
+        allocated.add(buffer.buffer);
+        return buffer;
+      },
+      create: (name) =>
+        this.#names(
+          "create",
+          name,
+          () => new SimSyncedFile(this, this.fileSystem.create(name), { name, checkAligned }),
+        ),
+    };
   }
 
   async list(folder: string): Promise<string[]> {
@@ -227,7 +260,8 @@ export class SimDisk implements Disk {
 
   #drawError(number: number, kind: OperationKind): string | undefined {
     const { readErrorRate, writeErrorRate, syncErrorRate } = this.faults;
-    const rates = { read: readErrorRate, write: writeErrorRate, sync: syncErrorRate, names: 0 };
+    const syncedWrite = writeErrorRate + syncErrorRate;
+    const rates = { read: readErrorRate, write: writeErrorRate, sync: syncErrorRate, syncedWrite, names: 0 };
     const drawn = this.random.chance(rates[kind]);
     return this.#failures.get(number) ?? (drawn ? "EIO" : undefined);
   }
@@ -266,22 +300,14 @@ class SimFile implements DiskFile {
   }
 
   async write(parts: readonly Uint8Array[], position: number): Promise<void> {
-    const bytes = Buffer.concat(parts);
-    const writePart = (size: number) => this.#inode.write(position, bytes.subarray(0, size));
+    const write = writeOperation(this.#disk, this.#inode, { name: this.#name, parts, position });
     return this.#perform({
+      ...write,
       kind: "write",
-      verb: "write",
-      detail: `@${position}+${bytes.length} ${crc32(bytes).toString(16)}`,
       apply: () => {
-        assert(bytes.equals(Buffer.concat(parts)), `the bytes for ${this.#name} changed while they were written`);
         if (!this.#writable) throw systemError("EBADF");
-        const growth = Math.max(0, position + bytes.length - this.#inode.cache.length);
-        const missing = Math.max(0, growth - this.#disk.spareBytes());
-        writePart(Math.max(0, bytes.length - missing));
-        if (missing > 0) throw systemError("ENOSPC");
+        write.apply();
       },
-      applyFailed: () => writePart(this.#disk.random.between(0, bytes.length)),
-      applyPart: () => writePart(this.#disk.random.between(0, bytes.length)),
     });
   }
 
@@ -328,6 +354,84 @@ class SimFile implements DiskFile {
       this.#inFlight.delete(done);
     }
   }
+}
+
+class SimSyncedFile implements SyncedFile {
+  readonly #disk: SimDisk;
+  readonly #inode: SimInode;
+  readonly #name: string;
+  readonly #checkAligned: (parts: readonly Uint8Array[], position: number) => void;
+  readonly #inFlight = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    disk: SimDisk,
+    inode: SimInode,
+    options: { name: string; checkAligned: (parts: readonly Uint8Array[], position: number) => void },
+  ) {
+    this.#disk = disk;
+    this.#inode = inode;
+    this.#name = options.name;
+    this.#checkAligned = options.checkAligned;
+  }
+
+  async write(parts: readonly Uint8Array[], position: number): Promise<void> {
+    if (this.#closed !== undefined) throw ioError(systemError("EBADF"), "write", this.#name);
+    this.#checkAligned(parts, position);
+    const write = writeOperation(this.#disk, this.#inode, { name: this.#name, parts, position });
+    const inode = this.#inode;
+    const done = this.#disk.perform({
+      ...write,
+      kind: "syncedWrite",
+      subject: this.#name,
+      apply: () => inode.cover(changesOf(inode, write.apply)),
+      applyFailed: () => inode.failToCover(changesOf(inode, write.applyFailed), this.#disk.random),
+    });
+    this.#inFlight.add(done);
+    try {
+      await done;
+    } finally {
+      this.#inFlight.delete(done);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= Promise.allSettled(this.#inFlight).then(() =>
+      this.#disk.perform({ kind: "names", verb: "close", subject: this.#name, apply: () => undefined }),
+    );
+    return this.#closed;
+  }
+}
+
+/** What `work` changes. */
+function changesOf(inode: SimInode, work: () => void): ReadonlySet<object> {
+  const before = inode.changes();
+  work();
+  return new Set([...inode.changes()].filter((change) => !before.has(change)));
+}
+
+/** What writing does, by whichever call. */
+function writeOperation(
+  disk: SimDisk,
+  inode: SimInode,
+  { name, parts, position }: { name: string; parts: readonly Uint8Array[]; position: number },
+) {
+  const bytes = Buffer.concat(parts);
+  const writePart = (size: number): void => inode.write(position, bytes.subarray(0, size));
+  const writeSome = (): void => writePart(disk.random.between(0, bytes.length));
+  return {
+    verb: "write",
+    detail: `@${position}+${bytes.length} ${crc32(bytes).toString(16)}`,
+    apply: (): void => {
+      assert(bytes.equals(Buffer.concat(parts)), `the bytes for ${name} changed while they were written`);
+      const growth = Math.max(0, position + bytes.length - inode.cache.length);
+      const missing = Math.max(0, growth - disk.spareBytes());
+      writePart(Math.max(0, bytes.length - missing));
+      if (missing > 0) throw systemError("ENOSPC");
+    },
+    applyFailed: writeSome,
+    applyPart: writeSome,
+  };
 }
 
 interface SystemError extends Error {

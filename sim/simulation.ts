@@ -28,6 +28,8 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly disk?: Partial<DiskFaults>;
   readonly network?: Partial<NetworkFaults>;
+  /** Of synced writes; drawn if nothing is said. */
+  readonly alignmentBytes?: 1 | 512;
   /** A run that takes more events than this is taken for one without end. */
   readonly maxEvents?: number;
 }
@@ -52,6 +54,8 @@ export interface SimProcess {
 const DEFAULT_MAX_EVENTS = 5_000_000;
 
 export class Simulation {
+  /** Of synced writes; when it is changed, from the next process on. */
+  alignmentBytes: number;
   readonly seed: number;
   /** Draws for the test itself, apart from all draws of the simulation. */
   readonly random: SimRandom;
@@ -75,6 +79,7 @@ export class Simulation {
     this.#scheduler = new Scheduler({ random: this.#draws.fork("scheduler"), trace: this.#trace });
     this.#clientClock = new SimClock({ scheduler: this.#scheduler, random: this.#draws.fork("clients") });
     this.#diskFaults = { ...NO_DISK_FAULTS, ...options.disk };
+    this.alignmentBytes = options.alignmentBytes ?? new SimRandom(options.seed, "alignment").pick([1, 512]);
     this.#networkFaults = { ...NO_NETWORK_FAULTS, ...options.network };
     this.#process = this.#startProcess();
   }
@@ -199,6 +204,7 @@ export class Simulation {
         random: draws.fork("disk"),
         fileSystem: this.#fileSystem,
         faults: this.#diskFaults,
+        alignmentBytes: this.alignmentBytes,
         onOperation: (operation) => this.#crashIfDue(operation),
       }),
       network: new SimNetwork({ scheduler, lifetime, random: draws.fork("network"), faults: this.#networkFaults }),

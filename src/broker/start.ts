@@ -8,6 +8,7 @@
 import { formatUuid, newUuid } from "../base/uuid.ts";
 import type { BrokerSettings } from "../config/load.ts";
 import { GroupFold } from "../coordinator/group-fold.ts";
+import { WAL_FOLDER } from "../log/wal-file.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Address, Network } from "../ports/network.ts";
@@ -58,7 +59,8 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   });
   for (const line of opened.warnings) log(`warning: ${line}`);
   const incarnation = random.bytes(6).readUIntBE(0, 6);
-  const store = new Store({ disk, clock, opened, incarnation, failed: fail, report: log });
+  const syncedWrites = await disk.syncedWrites(WAL_FOLDER);
+  const store = new Store({ disk, syncedWrites, clock, opened, incarnation, failed: fail, report: log });
   if (store.state.clusterId === "") {
     store.append({ type: 1, value: { clusterId: formatUuid(newUuid(random)) } });
   }

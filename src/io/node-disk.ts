@@ -6,7 +6,8 @@
  */
 import fs from "node:fs";
 import path from "node:path";
-import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
+import { type Disk, type DiskFile, IoError, type SyncedFile, type SyncedWrites } from "../ports/disk.ts";
+import { directWrites } from "./direct-writes.ts";
 import { checkFileName, checkFolderName } from "./disk-name.ts";
 import { ioError } from "./io-error.ts";
 
@@ -14,8 +15,13 @@ import { ioError } from "./io-error.ts";
 const MAX_PARTS_PER_WRITE = 1024;
 
 /** @param folder the root; it need not exist until the first operation (`makeFolder("")` makes it). */
-export function createNodeDisk(folder: string): Disk {
-  return new NodeDisk(path.resolve(folder));
+export function createNodeDisk(folder: string, options: NodeDiskOptions = {}): Disk {
+  return new NodeDisk(path.resolve(folder), options);
+}
+
+export interface NodeDiskOptions {
+  /** false: synced writes in two steps. For tests of the other way. */
+  readonly directWrites?: boolean;
 }
 
 type Done<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
@@ -32,9 +38,11 @@ function call<T = void>(start: (done: Done<T>) => void): Promise<T> {
 
 class NodeDisk implements Disk {
   readonly #root: string;
+  readonly #mayWriteDirectly: boolean;
 
-  constructor(root: string) {
+  constructor(root: string, options: NodeDiskOptions) {
     this.#root = root;
+    this.#mayWriteDirectly = options.directWrites !== false;
   }
 
   async open(name: string, access: "read" | "readWrite"): Promise<DiskFile> {
@@ -43,6 +51,18 @@ class NodeDisk implements Disk {
 
   async create(name: string): Promise<DiskFile> {
     return this.#openFile("create", name, "wx+");
+  }
+
+  async syncedWrites(folder: string): Promise<SyncedWrites> {
+    const direct = this.#mayWriteDirectly ? directWrites(this.#folderPath(folder)) : undefined;
+    if (direct === undefined) {
+      return {
+        alignmentBytes: 1,
+        allocate: (sizeBytes) => Buffer.allocUnsafeSlow(sizeBytes),
+        create: async (name) => new WriteAndSync(await this.create(name), this.#filePath(name)),
+      };
+    }
+    return { ...direct, create: (name) => this.#openFile("create", name, direct.openFlags) };
   }
 
   async list(folder: string): Promise<string[]> {
@@ -104,7 +124,7 @@ class NodeDisk implements Disk {
     return attempt("read the free space of", this.#root, () => call((done) => fs.statfs(this.#root, done)));
   }
 
-  async #openFile(operation: string, name: string, flags: string): Promise<DiskFile> {
+  async #openFile(operation: string, name: string, flags: string | number): Promise<DiskFile> {
     const full = this.#filePath(name);
     const fd = await attempt(operation, full, () => call<number>((done) => fs.open(full, flags, done)));
     return new NodeFile(fd, full);
@@ -177,6 +197,35 @@ class NodeFile implements DiskFile {
       this.#inFlight--;
       if (this.#inFlight === 0) this.#idle?.();
     }
+  }
+}
+
+/** Synced writes in two steps, where the system has nothing better. */
+class WriteAndSync implements SyncedFile {
+  readonly #file: DiskFile;
+  readonly #path: string;
+  readonly #inFlight = new Set<Promise<void>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(file: DiskFile, fullPath: string) {
+    this.#file = file;
+    this.#path = fullPath;
+  }
+
+  async write(parts: readonly Uint8Array[], position: number): Promise<void> {
+    if (this.#closed !== undefined) throw closedFile("write", this.#path);
+    const done = this.#file.write(parts, position).then(() => this.#file.sync());
+    this.#inFlight.add(done);
+    try {
+      await done;
+    } finally {
+      this.#inFlight.delete(done);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= Promise.allSettled(this.#inFlight).then(() => this.#file.close());
+    return this.#closed;
   }
 }
 

@@ -3,6 +3,10 @@ import { test } from "node:test";
 import { toPosition } from "../base/brands.ts";
 import { BLOCK_BYTES, type Block, BlockCache } from "./blocks.ts";
 
+function newCache(limitBytes: number): BlockCache {
+  return new BlockCache(limitBytes, (sizeBytes) => Buffer.allocUnsafeSlow(sizeBytes));
+}
+
 /** Appends a record of `bytes` bytes at `position`, as the log does; answers its block. */
 function append(cache: BlockCache, position: number, bytes: number): Block {
   const block = cache.blockFor(toPosition(position), bytes);
@@ -11,7 +15,7 @@ function append(cache: BlockCache, position: number, bytes: number): Block {
 }
 
 test("records that fit share a block; one that does not begins the next, and never straddles two", () => {
-  const cache = new BlockCache(0);
+  const cache = newCache(0);
   const first = append(cache, 0, 2_600_000);
   assert.equal(append(cache, 2_600_000, 1_400_000), first);
   const second = append(cache, 4_000_000, 200_000);
@@ -21,14 +25,14 @@ test("records that fit share a block; one that does not begins the next, and nev
 });
 
 test("a record larger than a block has one of its own", () => {
-  const cache = new BlockCache(0);
+  const cache = newCache(0);
   const large = append(cache, 0, BLOCK_BYTES + 1);
   assert.equal(large.bytes.length, BLOCK_BYTES + 1);
   assert.notEqual(append(cache, BLOCK_BYTES + 1, 1), large);
 });
 
 test("a position that does not follow begins a new block, so that a block's positions have no gap", () => {
-  const cache = new BlockCache(0);
+  const cache = newCache(0);
   const first = append(cache, 0, 10);
   const second = append(cache, 50, 10);
   assert.notEqual(second, first);
@@ -41,7 +45,7 @@ test("a position that does not follow begins a new block, so that a block's posi
 });
 
 test("finds the block of any position among many", () => {
-  const cache = new BlockCache(100 * BLOCK_BYTES);
+  const cache = newCache(100 * BLOCK_BYTES);
   const blocks = Array.from({ length: 9 }, (_, index) => append(cache, index * BLOCK_BYTES, BLOCK_BYTES));
   blocks.forEach((block, index) => {
     assert.equal(cache.find(index * BLOCK_BYTES), block);
@@ -51,7 +55,7 @@ test("finds the block of any position among many", () => {
 });
 
 test("the oldest go first, but none that is still to be written, and never the one being filled", () => {
-  const cache = new BlockCache(2 * BLOCK_BYTES);
+  const cache = newCache(2 * BLOCK_BYTES);
   for (let index = 0; index < 5; index += 1) append(cache, index * BLOCK_BYTES, BLOCK_BYTES);
   cache.trim(toPosition(2 * BLOCK_BYTES - 1));
   assert.equal(cache.find(0), undefined);
@@ -63,7 +67,7 @@ test("the oldest go first, but none that is still to be written, and never the o
 });
 
 test("memory is used again only when no answer refers to it any more", () => {
-  const cache = new BlockCache(2 * BLOCK_BYTES);
+  const cache = newCache(2 * BLOCK_BYTES);
   const held = append(cache, 0, BLOCK_BYTES);
   const free = append(cache, BLOCK_BYTES, BLOCK_BYTES);
   held.retain();
@@ -82,7 +86,7 @@ test("memory is used again only when no answer refers to it any more", () => {
 });
 
 test("an answer's reference outlives the cache's, and a block in the cache that of any answer", () => {
-  const cache = new BlockCache(2 * BLOCK_BYTES);
+  const cache = newCache(2 * BLOCK_BYTES);
   const block = append(cache, 0, BLOCK_BYTES);
   block.retain();
   cache.release(block);
@@ -91,7 +95,7 @@ test("an answer's reference outlives the cache's, and a block in the cache that 
 });
 
 test("memory that was given back is bounded", () => {
-  const cache = new BlockCache(2 * BLOCK_BYTES);
+  const cache = newCache(2 * BLOCK_BYTES);
   const blocks = Array.from({ length: 50 }, (_, index) => append(cache, index * BLOCK_BYTES, BLOCK_BYTES));
   for (const block of blocks) block.retain();
   cache.trim(toPosition(50 * BLOCK_BYTES));
@@ -100,7 +104,7 @@ test("memory that was given back is bounded", () => {
 });
 
 test("a reference that was never taken is a broken invariant", () => {
-  const cache = new BlockCache(2 * BLOCK_BYTES);
+  const cache = newCache(2 * BLOCK_BYTES);
   const block = append(cache, 0, BLOCK_BYTES);
   for (let index = 1; index < 4; index += 1) append(cache, index * BLOCK_BYTES, BLOCK_BYTES);
   cache.trim(toPosition(4 * BLOCK_BYTES));

@@ -41,13 +41,15 @@ export class BlockCache {
   readonly #blocks: Block[] = [];
   readonly #free: Buffer[] = [];
   readonly #limitBytes: number;
+  readonly #allocate: (sizeBytes: number) => Buffer;
   #heldBytes = 0;
   /** Memory of dropped blocks that answers still refer to. */
   #lentBytes = 0;
 
-  /** Keeps about `limitBytes` of the newest log positions. */
-  constructor(limitBytes: number) {
+  /** Keeps about `limitBytes` of the newest log positions, in memory of `allocate`. */
+  constructor(limitBytes: number, allocate: (sizeBytes: number) => Buffer) {
     this.#limitBytes = Math.max(limitBytes, 2 * BLOCK_BYTES);
+    this.#allocate = allocate;
   }
 
   /** Bytes of all blocks, those only kept alive by answers included. */
@@ -60,14 +62,18 @@ export class BlockCache {
     return this.#lentBytes;
   }
 
+  /** Whether `neededBytes` at `position` fit into the block being filled. */
+  hasRoom(position: Position, neededBytes: number): boolean {
+    const current = this.#blocks.at(-1);
+    if (current === undefined || current.base + current.usedBytes !== position) return false;
+    return current.bytes.length - current.usedBytes >= neededBytes;
+  }
+
   /** The block being filled, replaced by a new one at `position` when `neededBytes` do not fit. */
   blockFor(position: Position, neededBytes: number): Block {
-    const current = this.#blocks.at(-1);
-    if (current !== undefined && current.base + current.usedBytes === position) {
-      if (current.bytes.length - current.usedBytes >= neededBytes) return current;
-    }
+    if (this.hasRoom(position, neededBytes)) return this.#blocks.at(-1)!;
     const fits = neededBytes <= BLOCK_BYTES;
-    const bytes = (fits ? this.#free.pop() : undefined) ?? Buffer.allocUnsafeSlow(Math.max(neededBytes, BLOCK_BYTES));
+    const bytes = (fits ? this.#free.pop() : undefined) ?? this.#allocate(Math.max(neededBytes, BLOCK_BYTES));
     const block = new Block(bytes, position);
     this.#blocks.push(block);
     this.#heldBytes += bytes.length;

@@ -26,6 +26,7 @@ import { GroupScanner, type ScannedGroup } from "./group-scanner.ts";
 import { parseWalFileName, WAL_FOLDER, WalFile } from "./wal-file.ts";
 import {
   type BatchRecord,
+  FILLER_TYPE,
   GROUP_HEADER_BYTES,
   NO_STATE_POSITION,
   readBatchRecord,
@@ -225,9 +226,11 @@ class Replay {
       const position = toPosition(header.position + (at - headerStart(group)));
       const version = buffer[at + 2];
       if (version === VERSION_STATE) {
-        hasState = true;
-        const fields = buffer.subarray(at + STATE_FIELDS_OFFSET, at + bytes);
-        this.#options.target.state(stateRecordType(buffer, at), fields, position);
+        const type = stateRecordType(buffer, at);
+        if (type !== FILLER_TYPE) {
+          hasState = true;
+          this.#options.target.state(type, buffer.subarray(at + STATE_FIELDS_OFFSET, at + bytes), position);
+        }
       } else {
         const record = version === VERSION_BATCH ? readBatchRecord(buffer, at, bytes) : undefined;
         assert(record !== undefined, `a whole group at position ${header.position} holds a malformed record`);

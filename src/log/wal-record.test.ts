@@ -6,6 +6,8 @@ import { findBatchProblem } from "../protocol/record-batch.ts";
 import {
   batchDataOffset,
   batchRecordBytes,
+  FILLER_MIN_BYTES,
+  FILLER_TYPE,
   GROUP_HEADER_BYTES,
   NO_STATE_POSITION,
   readBatchRecord,
@@ -17,6 +19,7 @@ import {
   stateRecordType,
   verifiedRecordBytes,
   writeBatchRecordFrame,
+  writeFiller,
   writeGroupHeader,
   writeStateRecord,
 } from "./wal-record.ts";
@@ -24,6 +27,7 @@ import {
 const BATCH = compatBytes("wal-record-v2.hex");
 const PLAIN_BATCH = compatBytes("wal-record-v2-plain.hex");
 const STATE = compatBytes("wal-record-v3.hex");
+const FILLER = compatBytes("wal-record-v3-filler.hex");
 const GROUP = compatBytes("wal-record-v4.hex");
 
 const TOPIC_ID = Buffer.from("a0a1a2a3a4a5a6a7a8a9aaabacadaeaf", "hex");
@@ -84,6 +88,21 @@ test("reads and writes the released bytes of version 3, a state record", () => {
   const buffer = Buffer.alloc(stateRecordBytes(fields.length));
   writeStateRecord(buffer, 0, 4, [fields.subarray(0, 5), fields.subarray(5)]);
   assert.deepEqual(buffer, STATE);
+});
+
+test("reads and writes the released bytes of filler, at any place and size", () => {
+  assert.equal(FILLER.length, 40);
+  assert.equal(verifiedRecordBytes(FILLER, 0, FILLER.length), FILLER.length);
+  assert.equal(stateRecordType(FILLER, 0), FILLER_TYPE);
+  const buffer = Buffer.alloc(60, 0xff);
+  writeFiller(buffer, 7, FILLER.length);
+  assert.deepEqual(buffer.subarray(7, 47), FILLER);
+  assert.ok(buffer.subarray(47).every((byte) => byte === 0xff) && buffer[6] === 0xff, "nothing beside it is touched");
+  for (const totalBytes of [FILLER_MIN_BYTES, FILLER_MIN_BYTES + 1, 525]) {
+    const any = Buffer.alloc(totalBytes, 0xff);
+    writeFiller(any, 0, totalBytes);
+    assert.equal(verifiedRecordBytes(any, 0, totalBytes), totalBytes);
+  }
 });
 
 test("reads and writes the released bytes of version 4, a group header", () => {

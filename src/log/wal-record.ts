@@ -7,7 +7,8 @@
  *
  * - version 2, a record batch: topic_len u16, topic, partition i32, data_len u32, data, and with flag bit 1 the topic id
  *   (16 bytes). Flag bit 0: data is a Kafka record batch. This program always writes both flags.
- * - version 3, a state record: type u16, then its schema-encoded fields.
+ * - version 3, a state record: type u16, then its schema-encoded fields. Type 0 is filler and says nothing: it makes groups
+ *   end, and their parts begin, where the device wants them to.
  * - version 4, a group header, followed by the group's records:
  *   position u64 of the header itself, incarnation u64, durable position u64 when it was written, position u64 of the
  *   last group before this one that holds state records (2^53-1 when there is none), byte length u32 and CRC-32C u32 of
@@ -28,6 +29,11 @@ export const VERSION_GROUP = 4;
 
 export const FLAG_KAFKA_BATCH = 0x01;
 export const FLAG_TOPIC_ID = 0x02;
+
+/** Type of the state record that only fills room. */
+export const FILLER_TYPE = 0;
+/** The smallest filler. */
+export const FILLER_MIN_BYTES = RECORD_HEADER_BYTES + 2;
 
 export const GROUP_HEADER_BYTES = RECORD_HEADER_BYTES + 40;
 /** What a group header says when no state record was ever written before it. */
@@ -71,6 +77,13 @@ export function writeBatchRecordFrame(buffer: Buffer, at: number, fields: BatchR
 /** Bytes of the whole WAL record of a state record with `fieldBytes` bytes of fields. */
 export function stateRecordBytes(fieldBytes: number): number {
   return RECORD_HEADER_BYTES + 2 + fieldBytes;
+}
+
+/** Writes a filler record of `totalBytes` bytes, at least `FILLER_MIN_BYTES`. */
+export function writeFiller(buffer: Buffer, at: number, totalBytes: number): void {
+  buffer.fill(0, at + RECORD_HEADER_BYTES, at + totalBytes); // the type, 0, included
+  writeHeader(buffer, at, VERSION_STATE, 0, totalBytes - RECORD_HEADER_BYTES);
+  sealRecord(buffer, at, totalBytes);
 }
 
 /** Writes a complete state record. */

@@ -1,18 +1,23 @@
 /**
  * The write-ahead log: one append-only sequence of groups for all partitions.
  *
- * Appending is synchronous and only gathers bytes in memory. Groups then go to disk in order: while one is being synced
- * the next is written and a third gathers, so the device always has work and a group is as large as the device is slow.
+ * Appending is synchronous and only gathers bytes in memory. Groups then go to disk in order, each with one synced write:
+ * two are under way while a third gathers, so the device always has work and a group is as large as the device is slow.
  * No timers: a group is closed when the input that had already arrived was handled and the writer is free.
+ *
+ * Synced writes want to be aligned. So each group is filled up to the alignment, and so is a group's part of a block when
+ * it goes on in the next block. Groups begin aligned then: blocks do, and so do files, at their offset 0.
  *
  * Write order and what a crash can leave:
  * 1. a file is created and its name synced, only after every earlier file is durable to its end;
- * 2. groups are written, each at its own position, and synced; positions become durable strictly in order;
+ * 2. groups are written, each at its own position, and synced; positions become durable strictly in order, in whatever
+ *    order the writes end;
  * 3. `committed` is told, and only then does anything leave the process that depends on those bytes.
  * A crash between 2 and 3 leaves whole groups that nobody was told of; a crash within 2 leaves a torn group, possibly
  * with a whole one behind it. Recovery cuts at the first torn one: see `recovery.ts`.
  *
- * With `sync: "interval"` a position is committed when the system has taken the bytes, and synced later. That is for
+ * With `sync: "interval"` groups are only written, and synced later; a position is committed when the system has taken the
+ * bytes. That is for
  * batches: groups with state records are synced at once, and nothing from them on is committed before. Otherwise a power
  * loss could take back a start, and the next one would give out offsets in the same leader epoch again, or producer ids.
  *
@@ -23,23 +28,30 @@ import { assert } from "../base/assert.ts";
 import { type Position, toPosition } from "../base/brands.ts";
 import { crc32c, crc32cCombine } from "../base/crc32c.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
-import type { Disk, DiskFile } from "../ports/disk.ts";
+import type { Disk, SyncedFile, SyncedWrites } from "../ports/disk.ts";
 import { setBatchBaseOffset, setBatchLeaderEpoch, setBatchLogAppendTime } from "../protocol/record-batch.ts";
 import type { Block, BlockCache } from "./blocks.ts";
 import { WAL_FOLDER, WalFile } from "./wal-file.ts";
 import {
   batchDataOffset,
   batchRecordBytes,
+  FILLER_MIN_BYTES,
   GROUP_HEADER_BYTES,
   sealBatchRecord,
   stateRecordBytes,
   writeBatchRecordFrame,
+  writeFiller,
   writeGroupHeader,
   writeStateRecord,
 } from "./wal-record.ts";
 
+/** Of synced writes. With more, groups would only be smaller. */
+const WRITES_AT_ONCE = 2;
+
 export interface WalOptions {
   readonly disk: Disk;
+  /** Where `sync` is "always". The blocks' memory is of it. */
+  readonly syncedWrites: SyncedWrites;
   readonly clock: Clock;
   readonly blocks: BlockCache;
   /** Random, new at every start. */
@@ -100,23 +112,39 @@ interface Group {
   hasState: boolean;
 }
 
+/** A file that is being written. `sync` is there when its writes are not synced by themselves. */
+interface Handle {
+  readonly file: WalFile;
+  readonly disk: SyncedFile;
+  readonly sync: (() => Promise<void>) | undefined;
+}
+
+/** A group whose write has begun. */
+interface GroupWrite {
+  readonly group: Group;
+  done: boolean;
+}
+
 export class Wal {
   readonly #options: WalOptions;
+  readonly #alignmentBytes: number;
+  /** What stays free behind each record of a block, so that a filler always fits. */
+  readonly #fillerRoomBytes: number;
   readonly #ready: Group[] = [];
   readonly #unsealed: WalFile[] = [];
   #gathering: Group | undefined;
   #flushDue = false;
   #file: WalFile;
-  #handle: { file: WalFile; disk: DiskFile } | undefined;
+  #handle: Handle | undefined;
   #position: Position;
   #written: Position;
-  #syncTarget: Position;
   #durable: Position;
   #committed: Position;
   #lastStatePosition: number;
   /** Written groups with state records that are not durable yet; oldest first. */
   readonly #undurableStates: Position[] = [];
-  #writing = false;
+  /** In order of position. */
+  readonly #writes: GroupWrite[] = [];
   #syncing = false;
   /** Positions up to here are synced without waiting for the interval. */
   #syncWanted: Position;
@@ -129,12 +157,13 @@ export class Wal {
     this.#options = options;
     this.#position = options.start;
     this.#written = options.start;
-    this.#syncTarget = options.start;
     this.#durable = options.start;
     this.#committed = options.start;
     this.#syncWanted = options.start;
     this.#lastStatePosition = options.lastStatePosition;
     this.#file = new WalFile(options.start, options.incarnation);
+    this.#alignmentBytes = options.sync === "always" ? options.syncedWrites.alignmentBytes : 1;
+    this.#fillerRoomBytes = this.#alignmentBytes === 1 ? 0 : this.#alignmentBytes + FILLER_MIN_BYTES;
   }
 
   /** Where the next byte goes: the position of the state as it is now. */
@@ -194,7 +223,7 @@ export class Wal {
     setBatchLeaderEpoch(bytes, dataAt, batch.leaderEpoch);
     if (batch.logAppendTimeMs !== undefined) setBatchLogAppendTime(bytes, dataAt, batch.logAppendTimeMs);
     const crc = sealBatchRecord(bytes, recordAt, totalBytes, topicBytes);
-    this.#addToGroup(crc, totalBytes);
+    this.#addToGroup(this.#gathering!, crc, totalBytes);
     return position;
   }
 
@@ -207,7 +236,7 @@ export class Wal {
     const group = this.#gathering!;
     const { block, end } = group.spans.at(-1)!;
     writeStateRecord(block.bytes, end - totalBytes, type, fields);
-    this.#addToGroup(crc32c(block.bytes.subarray(end - totalBytes, end)), totalBytes);
+    this.#addToGroup(group, crc32c(block.bytes.subarray(end - totalBytes, end)), totalBytes);
     group.hasState = true;
     return position;
   }
@@ -252,8 +281,26 @@ export class Wal {
   }
 
   #take(group: Group, bytes: number): Position {
+    const { blocks } = this.#options;
+    const neededBytes = bytes + this.#fillerRoomBytes;
+    if (group.spans.length > 0 && !blocks.hasRoom(this.#position, neededBytes)) this.#fillUp(group);
+    return this.#extend(group, blocks.blockFor(this.#position, neededBytes), bytes);
+  }
+
+  /** Ends the group's part of its block aligned. */
+  #fillUp(group: Group): void {
+    const { block, start, end } = group.spans.at(-1)!;
+    const over = (end - start) % this.#alignmentBytes;
+    if (over === 0) return;
+    const gap = this.#alignmentBytes - over;
+    const bytes = gap < FILLER_MIN_BYTES ? gap + this.#alignmentBytes : gap;
+    this.#extend(group, block, bytes);
+    writeFiller(block.bytes, end, bytes);
+    this.#addToGroup(group, crc32c(block.bytes.subarray(end, end + bytes)), bytes);
+  }
+
+  #extend(group: Group, block: Block, bytes: number): Position {
     const position = this.#position;
-    const block = this.#options.blocks.blockFor(position, bytes);
     const start = block.usedBytes;
     block.usedBytes += bytes;
     const last = group.spans.at(-1);
@@ -263,9 +310,8 @@ export class Wal {
     return position;
   }
 
-  /** Counts a record that now stands complete at the end of the gathering group. */
-  #addToGroup(crc: number, totalBytes: number): void {
-    const group = this.#gathering!;
+  /** Counts a record that now stands complete at the end of the group. */
+  #addToGroup(group: Group, crc: number, totalBytes: number): void {
     group.crc = crc32cCombine(group.crc, crc, totalBytes);
     group.lengthBytes += totalBytes;
   }
@@ -303,6 +349,7 @@ export class Wal {
     const group = this.#gathering;
     if (group === undefined) return;
     this.#gathering = undefined;
+    this.#fillUp(group);
     const first = group.spans[0]!;
     writeGroupHeader(first.block.bytes, first.start, {
       position: group.position,
@@ -316,39 +363,33 @@ export class Wal {
     this.#ready.push(group);
   }
 
-  /** Starts whatever can be started now: one write, one sync. */
+  /** Starts whatever can be started now. */
   #pump(): void {
     if (this.#failed) return;
-    if (!this.#writing && this.#mayWriteAhead()) {
+    while (this.#writes.length < (this.#options.sync === "always" ? WRITES_AT_ONCE : 1)) {
       if (this.#ready.length === 0 && this.#flushDue) this.#closeGroup();
       const group = this.#ready[0];
-      if (group !== undefined) this.#startWrite(group);
+      if (group === undefined || !this.#mayWrite(group)) break;
+      this.#ready.shift();
+      this.#startWrite(group);
     }
-    const wanted = this.#options.sync === "always" || this.#durable < this.#syncWanted;
-    if (wanted && !this.#syncing && this.#written > this.#durable) this.#startSync();
+    if (!this.#syncing && this.#durable < this.#syncWanted && this.#written > this.#durable) this.#startSync();
   }
 
-  /** At most one group is written beyond the one being synced: more would only delay the gathering of larger ones. */
-  #mayWriteAhead(): boolean {
-    return this.#options.sync === "interval" || !this.#syncing || this.#written === this.#syncTarget;
+  /** A new file begins only when the old one is durable to its end. */
+  #mayWrite(group: Group): boolean {
+    if (this.#handle?.file === group.file || this.#durable === group.position) return true;
+    this.#syncWanted = group.position;
+    return false;
   }
 
   #startWrite(group: Group): void {
-    if (this.#handle?.file !== group.file && this.#durable !== group.position) {
-      this.#syncWanted = group.position; // a new file begins only when the old one is durable to its end
-      return;
-    }
-    this.#ready.shift();
-    this.#writing = true;
+    const write: GroupWrite = { group, done: false };
+    this.#writes.push(write);
     this.#write(group).then(
       () => {
-        this.#writing = false;
-        this.#written = toPosition(group.position + GROUP_HEADER_BYTES + group.lengthBytes);
-        if (this.#options.sync === "interval") {
-          if (group.hasState) this.#syncStates(group);
-          else this.#scheduleSync();
-          this.#commit();
-        }
+        write.done = true;
+        this.#advanceWritten();
         this.#pump();
       },
       (error: unknown) => this.#fail(error),
@@ -361,31 +402,58 @@ export class Wal {
     await handle.disk.write(parts, group.position - group.file.base);
   }
 
-  async #createFile(file: WalFile): Promise<{ file: WalFile; disk: DiskFile }> {
-    await this.#handle?.disk.close();
-    this.#handle = { file, disk: await this.#options.disk.create(file.name) };
-    await this.#options.disk.syncFolder(WAL_FOLDER);
-    return this.#handle;
+  async #createFile(file: WalFile): Promise<Handle> {
+    const { disk, syncedWrites, sync } = this.#options;
+    const previous = this.#handle;
+    this.#handle = undefined;
+    await previous?.disk.close();
+    let handle: Handle;
+    if (sync === "always") {
+      handle = { file, disk: await syncedWrites.create(file.name), sync: undefined };
+    } else {
+      const plain = await disk.create(file.name);
+      handle = { file, disk: plain, sync: () => plain.sync() };
+    }
+    await disk.syncFolder(WAL_FOLDER);
+    this.#handle = handle;
+    return handle;
+  }
+
+  /** Moves on over the groups that are written with all before them. */
+  #advanceWritten(): void {
+    while (this.#writes[0]?.done === true) {
+      const { group } = this.#writes.shift()!;
+      this.#written = toPosition(group.position + GROUP_HEADER_BYTES + group.lengthBytes);
+      if (this.#options.sync === "always") continue;
+      if (group.hasState) this.#syncStates(group);
+      else this.#scheduleSync();
+    }
+    if (this.#options.sync === "always") this.#advanceDurable(this.#written);
+    else this.#commit();
   }
 
   #startSync(): void {
+    const sync = this.#handle?.sync;
+    assert(sync !== undefined, "bytes to be synced, and no open file to sync");
+    const target = this.#written;
     this.#syncing = true;
-    this.#syncTarget = this.#written;
-    assert(this.#handle !== undefined, "written bytes without an open file");
-    this.#handle.disk.sync().then(
+    sync().then(
       () => {
         this.#syncing = false;
-        this.#durable = this.#syncTarget;
-        while (this.#undurableStates.length > 0 && this.#undurableStates[0]! < this.#durable) {
-          this.#undurableStates.shift();
-        }
-        this.#commit();
-        this.#sealDurableFiles();
-        for (const wake of this.#idleWaiters.splice(0)) wake();
+        this.#advanceDurable(target);
         this.#pump();
       },
       (error: unknown) => this.#fail(error),
     );
+  }
+
+  #advanceDurable(position: Position): void {
+    if (position === this.#durable) return;
+    this.#durable = position;
+    while (this.#undurableStates.length > 0 && this.#undurableStates[0]! < position) this.#undurableStates.shift();
+    this.#commit();
+    this.#sealDurableFiles();
+    for (const wake of this.#idleWaiters.splice(0)) wake();
   }
 
   #commit(): void {

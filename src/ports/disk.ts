@@ -17,6 +17,8 @@ export interface Disk {
   open(name: string, access: "read" | "readWrite"): Promise<DiskFile>;
   /** Creates an empty file for reading and writing. `conflict` when the name exists. */
   create(name: string): Promise<DiskFile>;
+  /** How to write files in `folder` whose every write is durable when it resolves. Asked once, before the first. */
+  syncedWrites(folder: string): Promise<SyncedWrites>;
   /** Names of the files (not folders) directly in `folder` ("" is the root), sorted; `notFound` when there is none. */
   list(folder: string): Promise<string[]>;
   /** Creates a folder and its parents ("" is the root itself); without effect when it exists. */
@@ -48,6 +50,29 @@ export interface DiskFile {
   truncate(sizeBytes: number): Promise<void>;
   sizeBytes(): Promise<number>;
   /** Waits for the operations in flight; any later one is rejected (EBADF). Without effect when called again. */
+  close(): Promise<void>;
+}
+
+/**
+ * Writing and syncing in one, which costs less than each after the other. What is written must be aligned: its position
+ * and the length of each part are multiples of `alignmentBytes`, and each part lies in memory of `allocate`, at a
+ * multiple from its start.
+ */
+export interface SyncedWrites {
+  /** A power of two; 1 where nothing need be aligned. */
+  readonly alignmentBytes: number;
+  readonly allocate: (sizeBytes: number) => Buffer;
+  /** Creates an empty file. `conflict` when the name exists. Its name is durable as that of any other. */
+  create(name: string): Promise<SyncedFile>;
+}
+
+export interface SyncedFile {
+  /**
+   * Writes all of `parts`, one behind the other, at `position`. They survive a crash when it resolves. Writes may overlap
+   * in time, and be done in any order.
+   */
+  write(parts: readonly Uint8Array[], position: number): Promise<void>;
+  /** Waits for the writes in flight; any later one is rejected (EBADF). Without effect when called again. */
   close(): Promise<void>;
 }
 

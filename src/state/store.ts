@@ -13,7 +13,7 @@ import { BlockCache } from "../log/blocks.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { Wal } from "../log/wal.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Disk } from "../ports/disk.ts";
+import type { Disk, SyncedWrites } from "../ports/disk.ts";
 import { Writer } from "../protocol/codec/writer.ts";
 import {
   batchBaseSequence,
@@ -38,6 +38,8 @@ export interface BatchToAppend {
 
 export interface StoreOptions {
   readonly disk: Disk;
+  /** How to write the log. */
+  readonly syncedWrites: SyncedWrites;
   readonly clock: Clock;
   readonly opened: Opened;
   readonly incarnation: number;
@@ -58,15 +60,16 @@ export class Store {
   readonly #writer = new Writer();
 
   constructor(options: StoreOptions) {
-    const { disk, clock, opened, failed } = options;
+    const { disk, syncedWrites, clock, opened, failed } = options;
     const { state } = opened;
     const config = state.broker;
     this.state = state;
     this.#clock = clock;
     this.#barrier = new Barrier(opened.end);
-    this.blocks = new BlockCache(config["wal.tail.cache.bytes"]);
+    this.blocks = new BlockCache(config["wal.tail.cache.bytes"], syncedWrites.allocate);
     this.wal = new Wal({
       disk,
+      syncedWrites,
       clock,
       blocks: this.blocks,
       incarnation: options.incarnation,

@@ -8,7 +8,7 @@ import { type Rule, Violation } from "../../sim/log-model.ts";
 import { SimRandom } from "../../sim/random.ts";
 import type { RunningBroker } from "../../src/broker/start.ts";
 import { ProducerState } from "../../src/log/producer-state.ts";
-import type { Disk, DiskFile } from "../../src/ports/disk.ts";
+import type { Disk, DiskFile, SyncedFile, SyncedWrites } from "../../src/ports/disk.ts";
 import { StateLostError } from "../../src/state/open.ts";
 import { Leftover } from "./leftovers.ts";
 import { type Crash, type PlayOptions, play } from "./play.ts";
@@ -41,6 +41,33 @@ function withFiles(
 }
 
 const neverSynced = (file: DiskFile): Partial<DiskFile> => ({ sync: () => file.sizeBytes().then(() => undefined) });
+
+/** `disk` with the files of the log made by `create`. */
+function withLogFiles(disk: Disk, create: (name: string, writes: SyncedWrites) => Promise<SyncedFile>): Disk {
+  return wrapped(disk, {
+    syncedWrites: async (folder) => {
+      const writes = await disk.syncedWrites(folder);
+      return { ...writes, create: (name) => create(name, writes) };
+    },
+  });
+}
+
+/** Each write is done when it or a later one is. */
+function doneWithLater(file: SyncedFile): SyncedFile {
+  const open: (() => void)[] = [];
+  return {
+    write: async (parts, position) => {
+      const done = new Promise<void>((resolve) => open.push(resolve));
+      const number = open.length;
+      file.write(parts, position).then(
+        () => open.slice(0, number).forEach((resolve) => resolve()),
+        () => undefined,
+      );
+      await done;
+    },
+    close: () => file.close(),
+  };
+}
 
 /** Publishes snapshots without waiting for the log. An orderly stop waits all the same. */
 function publishEarly(running: RunningBroker): void {
@@ -79,7 +106,13 @@ const CANARIES: readonly Canary[] = [
     mistake: "acknowledges before the log is synced",
     signs: LOSSES,
     kind: "power",
-    wrapDisk: (disk) => withFiles(disk, (name) => name.endsWith(".wal"), neverSynced),
+    wrapDisk: (disk) => withLogFiles(disk, (name) => disk.create(name)),
+  },
+  {
+    mistake: "takes a write for durable when a later one is",
+    signs: [...LOSSES, "false alarm"],
+    kind: "power",
+    wrapDisk: (disk) => withLogFiles(disk, async (name, writes) => doneWithLater(await writes.create(name))),
   },
   {
     mistake: "lets answers pass the barrier",
@@ -110,7 +143,7 @@ const CANARIES: readonly Canary[] = [
   },
   {
     mistake: "takes no notice of the newest file when it recovers",
-    signs: LOSSES,
+    signs: [...LOSSES, "leftover"],
     kind: "kill",
     wrapDisk: (disk) =>
       wrapped(disk, {

@@ -6,6 +6,7 @@
  */
 import { toPosition } from "../../src/base/brands.ts";
 import type { PartitionLog } from "../../src/log/partition-log.ts";
+import { FILLER_MIN_BYTES } from "../../src/log/wal-record.ts";
 import type { State } from "../../src/state/state.ts";
 import type { Slice } from "../../src/state/state-record.ts";
 import type { Store } from "../../src/state/store.ts";
@@ -51,6 +52,8 @@ function partitionDigest(partition: PartitionLog): unknown {
   return { topicId, partition: partition.partition, logStartOffset, endOffset, sizeBytes, epochs, ranges, producers };
 }
 
+const MAX_FILLER_BYTES = 512 + FILLER_MIN_BYTES;
+
 /**
  * The digest of the state at every position of the log. Whatever recovery finds, it can only be the state of one of
  * them: that of the position where the log goes on.
@@ -58,9 +61,14 @@ function partitionDigest(partition: PartitionLog): unknown {
 export class StateJournal {
   readonly #digests = new Map<number, string>();
 
-  /** The digest that the state must have when the log ends at `position`; undefined when it never ended there. */
+  /**
+   * The digest that the state must have when the log ends at `position`; undefined when it never ended there. Behind the
+   * last append there may be filler.
+   */
   at(position: number): string | undefined {
-    return this.#digests.get(position);
+    let last = -1;
+    for (const noted of this.#digests.keys()) if (noted <= position && noted > last) last = noted;
+    return position - last < MAX_FILLER_BYTES ? this.#digests.get(last) : undefined;
   }
 
   /** Whether the state ever was this. */

@@ -9,6 +9,8 @@ export interface LaidOutGroup {
   /** In the file, its header included. */
   readonly at: number;
   readonly end: number;
+  /** Where its last record ends that is no filler. */
+  readonly contentEnd: number;
   readonly position: number;
   readonly durablePosition: number;
   /** Contents of its batches (`contentOf`), with where each record begins and ends in the file. */
@@ -21,6 +23,8 @@ const GROUP_HEADER = 52;
 const BATCH = 2;
 const STATE = 3;
 const GROUP = 4;
+/** A type of state record. */
+const FILLER = 0;
 
 /** All groups of all files, in order. The files must be intact, but for a group at the end that is not all there. */
 export function layOut(files: ReadonlyMap<string, Buffer>): LaidOutGroup[] {
@@ -39,10 +43,12 @@ function layOutFile(file: string, bytes: Buffer): LaidOutGroup[] {
     if (end > bytes.length) return groups;
     const batches: LaidOutGroup["batches"][number][] = [];
     let hasState = false;
+    let contentEnd = at + GROUP_HEADER;
     for (let recordAt = at + GROUP_HEADER; recordAt < end; ) {
       const recordEnd = recordAt + RECORD_HEADER + bytes.readUInt32LE(recordAt + 4);
       const version = bytes[recordAt + 2];
-      if (version === STATE) hasState = true;
+      const isFiller = version === STATE && bytes.readUInt16LE(recordAt + RECORD_HEADER) === FILLER;
+      if (version === STATE && !isFiller) hasState = true;
       if (version === BATCH) {
         const topicEnd = recordAt + RECORD_HEADER + 2 + bytes.readUInt16LE(recordAt + RECORD_HEADER);
         const dataAt = topicEnd + 8;
@@ -50,8 +56,9 @@ function layOutFile(file: string, bytes: Buffer): LaidOutGroup[] {
         batches.push({ content: contentOf(data), at: recordAt, end: recordEnd });
       }
       recordAt = recordEnd;
+      if (!isFiller) contentEnd = recordEnd;
     }
-    groups.push({ file, at, end, position, durablePosition, batches, hasState });
+    groups.push({ file, at, end, contentEnd, position, durablePosition, batches, hasState });
     at = end;
   }
   return groups;

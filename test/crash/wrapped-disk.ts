@@ -7,6 +7,7 @@ export function wrapped(disk: Disk, replaced: Partial<Disk>): Disk {
     location: disk.location,
     open: (name, access) => disk.open(name, access),
     create: (name) => disk.create(name),
+    syncedWrites: (folder) => disk.syncedWrites(folder),
     list: (folder) => disk.list(folder),
     makeFolder: (folder) => disk.makeFolder(folder),
     rename: (from, to) => disk.rename(from, to),

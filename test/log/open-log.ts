@@ -1,8 +1,10 @@
 /** A log on the ports of a simulated process, for the tests of what reads and recovers it: no broker, no network. */
+
 import type { SimProcess } from "../../sim/simulation.ts";
 import { newUuid } from "../../src/base/uuid.ts";
 import type { BatchReader } from "../../src/log/batch-reader.ts";
 import type { PartitionLog } from "../../src/log/partition-log.ts";
+import { WAL_FOLDER } from "../../src/log/wal-file.ts";
 import { type BatchOptions, encodeBatch, type RecordInput } from "../../src/protocol/record.ts";
 import { type Opened, openStore } from "../../src/state/open.ts";
 import type { Topic } from "../../src/state/state.ts";
@@ -42,7 +44,8 @@ export async function openLog(process: SimProcess, settings: Readonly<Record<str
   const failure = (error: unknown): never => {
     throw error;
   };
-  const store = new Store({ disk, clock, opened, incarnation, failed: failure, report: () => undefined });
+  const syncedWrites = await disk.syncedWrites(WAL_FOLDER);
+  const store = new Store({ disk, syncedWrites, clock, opened, incarnation, failed: failure, report: () => undefined });
   if (store.state.clusterId === "") store.append({ type: 1, value: { clusterId: "test" } });
   store.append({ type: 2, value: { brokerId: 1, incarnation } });
   const flush = async (): Promise<void> => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { Simulation } from "../../sim/simulation.ts";
-import { createNodeDisk } from "../../src/io/node-disk.ts";
+import { createNodeDisk, type NodeDiskOptions } from "../../src/io/node-disk.ts";
 import { type Disk, type DiskFile, IoError, type IoErrorKind } from "../../src/ports/disk.ts";
 
 interface Backend {
@@ -14,18 +14,18 @@ interface Backend {
   run(scenario: (disk: Disk) => Promise<void>): Promise<void>;
 }
 
+async function onNodeDisk(scenario: (disk: Disk) => Promise<void>, options: NodeDiskOptions): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), "chronik-disk-"));
+  try {
+    await scenario(createNodeDisk(folder, options));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 const BACKENDS: readonly Backend[] = [
-  {
-    name: "node",
-    run: async (scenario) => {
-      const folder = await mkdtemp(path.join(tmpdir(), "chronik-disk-"));
-      try {
-        await scenario(createNodeDisk(folder));
-      } finally {
-        await rm(folder, { recursive: true });
-      }
-    },
-  },
+  { name: "node", run: (scenario) => onNodeDisk(scenario, {}) },
+  { name: "node, without direct writes", run: (scenario) => onNodeDisk(scenario, { directWrites: false }) },
   {
     name: "simulated",
     run: async (scenario) => {
@@ -152,6 +152,31 @@ for (const backend of BACKENDS) {
       await (await disk.create("log")).close();
       await fails(disk.create("log"), "conflict", "EEXIST");
       await fails(disk.create("folder/log"), "notFound", "ENOENT");
+    });
+
+    test("writes through synced files what can be read back, in any order, and only by that handle", async (disk) => {
+      await disk.makeFolder("wal");
+      const writes = await disk.syncedWrites("wal");
+      assert.deepEqual(await disk.list("wal"), [], "trying it out leaves nothing behind");
+      const unit = Math.max(writes.alignmentBytes, 64);
+      const memory = writes.allocate(8 * unit);
+      for (let index = 0; index < 8; index++) memory.fill(65 + index, index * unit, (index + 1) * unit);
+      const part = (from: number, to: number) => memory.subarray(from * unit, to * unit);
+      const file = await writes.create("wal/log");
+      await Promise.all([
+        file.write([part(4, 5), part(6, 8)], 3 * unit),
+        file.write([part(0, 1)], 0),
+        file.write([part(1, 2), part(2, 3)], unit),
+      ]);
+      const reader = await disk.open("wal/log", "read");
+      const letters = (await textOf(reader)).replace(/(.)\1*/g, "$1");
+      assert.equal(letters, "ABCEGH");
+      await reader.close();
+      await fails(writes.create("wal/log"), "conflict", "EEXIST");
+      const [last] = [file.write([part(0, 1)], 0), file.close()];
+      await last;
+      await file.close();
+      await fails(file.write([part(0, 1)], 0), "fatal", "EBADF");
     });
 
     test("makes folders with their parents and lists files only, sorted", async (disk) => {
