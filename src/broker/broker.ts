@@ -2,6 +2,7 @@
  * The broker: what handlers work with, and the connections they answer to.
  */
 
+import { BufferPool } from "../base/buffer-pool.ts";
 import type { GroupFold } from "../coordinator/group-fold.ts";
 import type { BatchReader } from "../log/batch-reader.ts";
 import { ByteBudget } from "../log/byte-budget.ts";
@@ -13,7 +14,6 @@ import { Writer } from "../protocol/codec/writer.ts";
 import type { Store } from "../state/store.ts";
 import { Connection, SHARED_BUFFER_BYTES } from "./connection.ts";
 import { FetchSessions } from "./fetch-sessions.ts";
-import { FrameBuffers } from "./frame-buffers.ts";
 import { Groups } from "./groups.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { route } from "./router.ts";
@@ -67,7 +67,7 @@ export class Broker {
   readonly #connections = new Set<Connection>();
   readonly #listeners: Listener[] = [];
   readonly #shared = Buffer.allocUnsafeSlow(SHARED_BUFFER_BYTES);
-  readonly #frames = new FrameBuffers();
+  readonly #frames = new BufferPool();
   readonly #largeRequests: ByteBudget;
   readonly #smallRequests = new ByteBudget(SMALL_REQUESTS_BYTES);
   readonly #throttled = new Set<Connection>();

@@ -14,10 +14,10 @@
  * timers per frame and answer would cost more than they are worth.
  */
 import { assert } from "../base/assert.ts";
+import { type BufferPool, capacityFor } from "../base/buffer-pool.ts";
 import type { ByteBudget } from "../log/byte-budget.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Address, Socket, SocketEvents } from "../ports/network.ts";
-import { capacityFor, type FrameBuffers } from "./frame-buffers.ts";
 
 export const SHARED_BUFFER_BYTES = 64 * 1024;
 
@@ -47,7 +47,7 @@ export interface ConnectionOptions {
   /** Read buffer shared by all connections. */
   readonly shared: Buffer;
   /** Memory for the frames that do not lie in it whole. */
-  readonly frames: FrameBuffers;
+  readonly frames: BufferPool;
   /** What the memory of a frame of this size is taken from. */
   readonly budgetFor: (sizeBytes: number) => ByteBudget;
   readonly maxFrameBytes: number;

@@ -10,6 +10,7 @@
  * Bounds: the bytes of reads under way share one budget, in order of arrival; indexes come through a bounded cache; so do
  * open files. A file that is being read is not removed (`WalFile.readers`).
  */
+import { BufferPool, capacityFor } from "../base/buffer-pool.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import { BatchIndex } from "./batch-index.ts";
 import type { Block, BlockCache } from "./blocks.ts";
@@ -60,6 +61,7 @@ export const NOTHING_READ: BatchResult = { parts: [], sizeBytes: 0, more: false,
 export class BatchReader {
   readonly #disk: Disk;
   readonly #blocks: BlockCache;
+  readonly #buffers = new BufferPool();
   readonly #budget: ByteBudget;
   readonly #indexes: LruCache<BatchIndex>;
   readonly #handles: LruCache<OpenFile>;
@@ -125,16 +127,23 @@ export class BatchReader {
    */
   async readStored(queries: readonly BatchQuery[]): Promise<BatchResult[]> {
     const plans = queries.map(planOf);
+    const buffers: Buffer[] = [];
     let takenBytes = 0;
+    const giveBack = (): void => {
+      for (const buffer of buffers) this.#buffers.give(buffer);
+      this.#budget.release(takenBytes);
+    };
     try {
       await all(plans.map((plan) => this.#choose(plan)));
-      const wantedBytes = plans.reduce((sum, plan) => sum + plan.sizeBytes, 0);
+      const spans = spansOf(plans.flatMap((plan) => plan.batches));
+      const wantedBytes = spans.reduce((sum, span) => sum + capacityFor(spanBytes(span)), 0);
       await this.#budget.acquire(wantedBytes);
       takenBytes = wantedBytes;
-      await this.#readAll(plans);
+      for (const span of spans) buffers.push(this.#buffers.take(spanBytes(span)));
+      await all(spans.map((span, index) => this.#readSpan(span, buffers[index]!)));
       for (const plan of plans) endBeforeDamage(plan);
     } catch (error) {
-      this.#budget.release(takenBytes);
+      giveBack();
       throw error;
     } finally {
       for (const { range } of plans) if (range !== undefined) range.file.readers -= 1;
@@ -142,7 +151,7 @@ export class BatchReader {
     let unreleased = plans.length;
     const release = (): void => {
       unreleased -= 1;
-      if (unreleased === 0) this.#budget.release(takenBytes);
+      if (unreleased === 0) giveBack();
     };
     return plans.map((plan) => ({
       parts: plan.batches.map((batch) => batch.bytes!),
@@ -208,20 +217,12 @@ export class BatchReader {
     plan.more = range.endOffset < query.limitOffset;
   }
 
-  async #readAll(plans: readonly Plan[]): Promise<void> {
-    const batches = plans.flatMap((plan) => plan.batches);
-    batches.sort((a, b) => a.file.base - b.file.base || a.at - b.at);
-    await all(spansOf(batches).map((span) => this.#readSpan(span)));
-  }
-
-  async #readSpan(span: readonly PlannedBatch[]): Promise<void> {
+  async #readSpan(span: readonly PlannedBatch[], bytes: Buffer): Promise<void> {
     const first = span[0]!;
-    const last = span.at(-1)!;
-    const bytes = Buffer.allocUnsafeSlow(last.at + recordBytes(last) - first.at);
     await this.#reads.acquire(1);
     let got: number;
     try {
-      got = await this.#readFile(first.file, bytes, first.at);
+      got = await this.#readFile(first.file, bytes.subarray(0, spanBytes(span)), first.at);
     } finally {
       this.#reads.release(1);
     }
@@ -291,8 +292,9 @@ function recordBytes(batch: PlannedBatch): number {
   return batchRecordBytes(batch.topicBytes, batch.sizeBytes);
 }
 
-/** Groups batches, sorted by place, into stretches that are read in one go. */
-function spansOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
+/** Groups batches into stretches that are read in one go. */
+function spansOf(unordered: readonly PlannedBatch[]): PlannedBatch[][] {
+  const batches = unordered.toSorted((a, b) => a.file.base - b.file.base || a.at - b.at);
   const spans: PlannedBatch[][] = [];
   let span: PlannedBatch[] = [];
   for (const batch of batches) {
@@ -310,6 +312,11 @@ function spansOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
     span.push(batch);
   }
   return spans;
+}
+
+function spanBytes(span: readonly PlannedBatch[]): number {
+  const last = span.at(-1)!;
+  return last.at + recordBytes(last) - span[0]!.at;
 }
 
 /** An open file that closes when it has left the cache and no read is under way. */

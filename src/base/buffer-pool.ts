@@ -1,21 +1,21 @@
 /**
- * Memory for request frames that arrive in more than one read.
+ * Memory for bytes that pass through: request frames, reads from files.
  *
- * A buffer of its own for every frame is garbage at the rate of the input, and the collector runs whole cycles for it: a
- * third of the broker's CPU under ProducerPerformance. So larger ones come in powers of two and are used again.
+ * A buffer of its own for each is garbage at the rate of the traffic, and the collector runs whole cycles for it: a third of
+ * the broker's CPU under ProducerPerformance. So larger ones come in powers of two and are used again.
  */
 
-/** Up to here a buffer costs little, and rounding up would cost many waiting connections more. */
+/** Up to here a buffer costs little, and rounding up would cost more where there are many. */
 const EXACT_BYTES = 16 * 1024;
 /** Larger ones are too rare to be kept. */
 const LARGEST_KEPT_BYTES = 8 * 1024 * 1024;
 const MAX_KEPT_BYTES = 32 * 1024 * 1024;
 
-export class FrameBuffers {
+export class BufferPool {
   readonly #kept = new Map<number, Buffer[]>();
   #keptBytes = 0;
 
-  /** Bytes that are kept for later frames. */
+  /** Bytes that are kept for later use. */
   get keptBytes(): number {
     return this.#keptBytes;
   }
@@ -41,7 +41,7 @@ export class FrameBuffers {
   }
 }
 
-/** How large the buffer for a frame of `sizeBytes` is. */
+/** How large the buffer for `sizeBytes` is. */
 export function capacityFor(sizeBytes: number): number {
   if (sizeBytes <= EXACT_BYTES || sizeBytes > LARGEST_KEPT_BYTES) return sizeBytes;
   return 2 ** Math.ceil(Math.log2(sizeBytes));
