@@ -71,6 +71,10 @@ export class BrokerProcess {
     return Number(/^chronik listens on 127\.0\.0\.1:(\d+)$/m.exec(this.#stdout)![1]);
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   get healthUrl(): string {
     return /^health is on (\S+)\/healthz /m.exec(this.#stdout)![1]!;
   }
