@@ -12,7 +12,7 @@ import { once } from "node:events";
 import { openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { runSuite, type Suite } from "./suite.ts";
+import { runSuite, SOAK_MINUTES, type Suite } from "./suite.ts";
 
 const PARTITIONS = 4;
 
@@ -112,7 +112,46 @@ function unless(problems: readonly string[], word: string): readonly string[] {
   return problems.some((problem) => problem.includes(word)) ? [] : [`no problem with "${word}" was reported`];
 }
 
+/**
+ * The same again and again, each time with a topic of its own and four kills, until the time is over; then every topic is
+ * read once more.
+ */
+async function soak(suite: Suite, client: Client, minutes: number): Promise<void> {
+  const until = performance.now() + minutes * 60_000;
+  const plans: Plan[] = [];
+  let [acknowledged, kills] = [0, 0];
+  const problems: string[] = [];
+  while (performance.now() < until) {
+    // Each with another number of records, which names its topic.
+    const records = MANY.records + plans.length;
+    const plan: Plan = { records, codec: "none", kills: [1, 2, 3, 4].map((part) => part * 100_000) };
+    plans.push(plan);
+    const topic = topicOf(plan);
+    client.say(`create ${topic} ${PARTITIONS}`);
+    await client.expect("created");
+    client.say(`produce ${topic} ${records} ${BASE_TIMESTAMP_MS} none ${plan.kills.join(" ")}`);
+    for (const _ of plan.kills) {
+      await client.expect("checkpoint");
+      await suite.killInFlight(() => client.say("go"));
+      kills += 1;
+    }
+    acknowledged += Number((await client.expect("produced"))[0]);
+    problems.push(...(await problemsOf(suite, client, plan)));
+    console.log(`${topic}: ${kills} kills, ${acknowledged} acknowledged, ${problems.length} problems so far`);
+  }
+  await suite.killAndStart();
+  let found = 0;
+  for (const plan of plans) {
+    const again = await read(client, topicOf(plan), topicOf(plan));
+    problems.push(...again.problems);
+    found += again.records;
+  }
+  console.log(`${plans.length} topics, ${kills + 1} kills, ${acknowledged} acknowledged, ${found} read in the end`);
+  suite.check(`${minutes} minutes: nothing lost, nothing twice`, problems);
+}
+
 interface Comparison {
+  readonly records: number;
   readonly problems: readonly string[];
   /** Acknowledgements without an offset. */
   readonly withoutOffset: number;
@@ -124,7 +163,7 @@ async function read(client: Client, topic: string, expectedTopic: string): Promi
   const problems: string[] = [];
   for (;;) {
     const [word, ...rest] = await client.answer();
-    if (word === "read") return { problems, withoutOffset: Number(rest[1]) };
+    if (word === "read") return { records: Number(rest[0]), problems, withoutOffset: Number(rest[1]) };
     if (word !== "problem") throw new Error(`the client answered "${[word, ...rest].join(" ")}" while it read`);
     problems.push(rest.join(" "));
   }
@@ -137,6 +176,7 @@ function topicOf(plan: Plan): string {
 const [name = "", ...command] = process.argv.slice(2);
 await runSuite(name, {}, async (suite) => {
   const client = new Client([...command, suite.broker.address], join(suite.folder, "client.log"));
+  if (SOAK_MINUTES > 0) await soak(suite, client, SOAK_MINUTES);
   for (const plan of [FEW, SOME, MANY]) await run(suite, client, plan);
   await checkTheCheckers(suite, client, FEW, SOME);
   await client.end();

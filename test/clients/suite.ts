@@ -11,6 +11,8 @@ import { brokerKind, type Settings } from "../../bench/brokers/kinds.ts";
 
 /** Apache Kafka needs about 10 s for each start after a kill. */
 const DEADLINE_MS = { chronik: 240_000, kafka: 600_000 };
+/** How long a soak goes on, if one is asked for. */
+export const SOAK_MINUTES = Number(process.env["SOAK_MINUTES"] ?? 0);
 /** A client that could send more would have done so by then. */
 const FULL_WINDOW_MS = 1_000;
 const POLL_INTERVAL_MS = 1;
@@ -83,7 +85,9 @@ export async function runSuite(
   process.on("exit", () => {
     if (!suite.failed) rmSync(folder, { recursive: true, maxRetries: 3 });
   });
-  const deadlineMs = kind.name === "kafka" ? DEADLINE_MS.kafka : DEADLINE_MS.chronik;
+  // What was produced in a soak is read twice.
+  const soakMs = 2 * SOAK_MINUTES * 60_000;
+  const deadlineMs = soakMs + (kind.name === "kafka" ? DEADLINE_MS.kafka : DEADLINE_MS.chronik);
   const late = setTimeout(() => {
     suite.check("ends in time", [`still running after ${deadlineMs} ms`, ...broker.logTail().split("\n")]);
     suite.finish();
