@@ -9,8 +9,8 @@
  * A frame is handled at once and its bytes may be overwritten afterwards: handlers copy what they keep.
  *
  * Out: every request has a place in the queue, taken when it is handled. An answer waits in its place for those before it.
- * A connection whose answers pile up, or that has too many requests open, is not read from until they are sent; one that
- * takes nothing for `STALL_TIMEOUT_MS` is closed. Deadlines are looked after from outside, now and then (`checkDeadlines`):
+ * Of a connection whose answers pile up, or that has too many requests open, nothing more is handled or read until they
+ * are sent; one that takes nothing for `STALL_TIMEOUT_MS` is closed. Deadlines are looked after from outside, now and then (`checkDeadlines`):
  * timers per frame and answer would cost more than they are worth.
  */
 import { assert } from "../base/assert.ts";
@@ -23,9 +23,11 @@ export const SHARED_BUFFER_BYTES = 64 * 1024;
 
 const SIZE_BYTES = 4;
 const MAX_OPEN_REQUESTS = 128;
-/** Answers that the system has not taken yet; above it no further requests are read. */
-const MAX_UNSENT_BYTES = 256 * 1024;
+/** Answers that the system has not taken yet; above it no further requests are handled. */
+const MAX_OWED_BYTES = 256 * 1024;
 const FRAME_TIMEOUT_MS = 30_000;
+/** A frame of which nothing comes for this long makes room for those that wait for memory. */
+const STALLED_FRAME_MS = 5_000;
 const STALL_TIMEOUT_MS = 60_000;
 
 /** An answer, ready to be sent. `sent` is called when the system has taken it, or the connection is gone. */
@@ -74,12 +76,18 @@ export class Connection implements SocketEvents {
   #frameFilled = 0;
   #frameBeganMs = 0;
   #cancelAdmission: (() => void) | undefined;
-  /** Input that arrived behind a frame that waits for admission. */
+  /** The beginning of a frame that waits for admission. */
   #held: Buffer | undefined;
+  /** Input that was read and is not handled while too much is unanswered. */
+  #backlog: Buffer | undefined;
+  /** Of answers that are ready, or on their way. */
+  #owedBytes = 0;
+  /** Of answers on their way. */
   #unsentBytes = 0;
   #lastSentMs = 0;
   #flushing = false;
-  #paused = false;
+  #pausedSinceMs: number | undefined;
+  #consuming = false;
   #gates = 0;
   #closed = false;
 
@@ -96,7 +104,8 @@ export class Connection implements SocketEvents {
 
   /** Whether no request waits for its answer. */
   get isIdle(): boolean {
-    return this.#slots.length === 0 && this.#frame === undefined && this.#unsentBytes === 0;
+    const nothingRead = this.#frame === undefined && this.#held === undefined && this.#backlog === undefined;
+    return this.#slots.length === 0 && nothingRead && this.#unsentBytes === 0;
   }
 
   /** Takes the next place in the order of answers. */
@@ -114,6 +123,7 @@ export class Connection implements SocketEvents {
       if (answer !== "none") answer.sent?.();
       return;
     }
+    if (answer !== "none") this.#owedBytes += answer.sizeBytes;
     if (this.#slots[0] !== slot || this.#flushing) return;
     // At the end of this turn, so that answers that become ready together go out together.
     this.#flushing = true;
@@ -143,12 +153,10 @@ export class Connection implements SocketEvents {
 
   /** Closes the connection when its peer holds up a request or an answer, or has not used it since `idleSinceMs`. */
   checkDeadlines(nowMs: number, idleSinceMs: number): void {
-    // While nothing is read the peer cannot send: that is not its fault, but must not keep the memory for ever either.
-    const frameLimitMs = this.#paused ? STALL_TIMEOUT_MS : FRAME_TIMEOUT_MS;
     if (this.#unsentBytes > 0 && nowMs - this.#lastSentMs > STALL_TIMEOUT_MS) {
       this.refuse(`it took no answer for ${STALL_TIMEOUT_MS} ms`);
-    } else if (this.#frame !== undefined && nowMs - this.#frameBeganMs > frameLimitMs) {
-      this.refuse(`a request of ${this.#frameBytes} bytes did not arrive within ${frameLimitMs} ms`);
+    } else if (this.#frame !== undefined && this.#frameLimitMs(nowMs) < nowMs - this.#frameBeganMs) {
+      this.refuse(`a request of ${this.#frameBytes} bytes did not arrive within ${this.#frameLimitMs(nowMs)} ms`);
     } else if (this.isIdle && this.lastActiveMs < idleSinceMs) {
       this.destroy();
     }
@@ -192,27 +200,46 @@ export class Connection implements SocketEvents {
     if (this.#frame !== undefined) this.#releaseBudget();
     this.#frame = undefined;
     this.#held = undefined;
+    this.#backlog = undefined;
     for (const { answer } of this.#slots.splice(0)) if (answer !== undefined && answer !== "none") answer.sent?.();
     for (const task of [...this.#onClose]) task();
     this.#options.closed(this);
   }
 
-  /** Handles every whole frame in `buffer`, and begins the one that is not. */
+  /** How long the frame may take. */
+  #frameLimitMs(nowMs: number): number {
+    // While nothing is read the peer cannot send: that is not its fault, but must not keep the memory for ever either.
+    if (this.#pausedSinceMs !== undefined) return STALL_TIMEOUT_MS;
+    const isStalled = nowMs - this.lastActiveMs > STALLED_FRAME_MS;
+    return isStalled && this.#options.budgetFor(this.#frameBytes).waiting > 0 ? STALLED_FRAME_MS : FRAME_TIMEOUT_MS;
+  }
+
+  /** Handles every whole frame in `buffer`, as far as may be, and begins the one that is not. */
   #consume(buffer: Buffer, from: number, end: number): void {
+    this.#consuming = true;
     let at = from;
     while (at < end && !this.#closed) {
+      if (this.#owesTooMuch()) {
+        this.#backlog = Buffer.from(buffer.subarray(at, end));
+        break;
+      }
       if (this.#prefixBytes > 0 || end - at < SIZE_BYTES) {
         const taken = Math.min(SIZE_BYTES - this.#prefixBytes, end - at);
         buffer.copy(this.#prefix, this.#prefixBytes, at, at + taken);
         this.#prefixBytes += taken;
         at += taken;
-        if (this.#prefixBytes < SIZE_BYTES) return;
+        if (this.#prefixBytes < SIZE_BYTES) break;
         this.#prefixBytes = 0;
         at = this.#beginFrame(this.#prefix.readInt32BE(0), buffer, at, end);
       } else {
         at = this.#beginFrame(buffer.readInt32BE(at), buffer, at + SIZE_BYTES, end);
       }
     }
+    this.#consuming = false;
+  }
+
+  #owesTooMuch(): boolean {
+    return this.#slots.length >= MAX_OPEN_REQUESTS || this.#owedBytes > MAX_OWED_BYTES;
   }
 
   /** Handles or begins the frame whose body starts at `at`. Answers where the next one begins. */
@@ -293,6 +320,7 @@ export class Connection implements SocketEvents {
   #wasSent(sizeBytes: number, sent: readonly (() => void)[]): void {
     for (const task of sent) task();
     this.#unsentBytes -= sizeBytes;
+    this.#owedBytes -= sizeBytes;
     if (this.#closed) return;
     this.#lastSentMs = this.#options.clock.monotonicMs();
     this.lastActiveMs = this.#lastSentMs;
@@ -300,14 +328,22 @@ export class Connection implements SocketEvents {
   }
 
   #updateReading(): void {
-    if (this.#closed) return;
-    const pause = this.#gates > 0 || this.#slots.length >= MAX_OPEN_REQUESTS || this.#unsentBytes > MAX_UNSENT_BYTES;
-    if (pause === this.#paused) return;
-    this.#paused = pause;
-    if (pause) {
+    if (this.#closed || this.#consuming) return;
+    if (this.#gates === 0 && this.#backlog !== undefined && !this.#owesTooMuch()) {
+      const backlog = this.#backlog;
+      this.#backlog = undefined;
+      this.#consume(backlog, 0, backlog.length);
+    }
+    const pause = this.#gates > 0 || this.#backlog !== undefined || this.#owesTooMuch();
+    if (pause === (this.#pausedSinceMs !== undefined)) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#pausedSinceMs === undefined) {
+      this.#pausedSinceMs = nowMs;
       this.#options.socket.pause();
     } else {
-      this.#frameBeganMs = this.#options.clock.monotonicMs();
+      // What it was paused for does not count, and no more than that.
+      this.#frameBeganMs += nowMs - Math.max(this.#pausedSinceMs, this.#frameBeganMs);
+      this.#pausedSinceMs = undefined;
       this.#options.socket.resume();
     }
   }

@@ -211,6 +211,23 @@ test("a request that does not come to its end is given up, with one line", async
   });
 });
 
+test("a request that stops coming makes room within seconds when others wait for memory", async () => {
+  const settings = { "queued.max.request.bytes": "262144", "socket.request.max.bytes": "262144" };
+  await withBroker(
+    async ({ broker, connect, connectRaw, until, simulation, lines }) => {
+      await createTopic(connect(), "t");
+      const stalled = new RawClient(connectRaw());
+      stalled.send(frameOf(Buffer.alloc(10), 200_000));
+      await until(() => broker.requestBytes === 262_144);
+      const began = simulation.nowMs;
+      await produce(connect(), { topic: "t" }, [{ value: Buffer.alloc(150_000) }]);
+      assert.ok(simulation.nowMs - began < 12_000, `${simulation.nowMs - began} ms`);
+      assert.match(lines[0]!, /a request of 200000 bytes did not arrive within 5000 ms/);
+    },
+    { settings },
+  );
+});
+
 test("large requests share their memory in order of arrival, and all are answered", async () => {
   const settings = { "queued.max.request.bytes": "262144", "socket.request.max.bytes": "262144" };
   for (let seed = 1; seed <= 5; seed += 1) {
@@ -321,6 +338,28 @@ test("a client that takes no answers is not read from any more, and given up in 
     await until(() => client.closed || broker.connectionCount === 1);
     assert.equal(lines.length, 1);
     assert.match(lines[0]!, /it took no answer/);
+  });
+});
+
+test("hazard: thousands of requests in one piece are handled as fast as their answers are taken, and no faster", async () => {
+  await withBroker(async ({ broker, connect, connectRaw, until, pass }) => {
+    for (let number = 0; number < 20; number += 1) await createTopic(connect(), `topic-${number}`, { partitions: 20 });
+    const client = new RawClient(connectRaw());
+    client.connection.pause();
+    let handled = 0;
+    const whenCommitted = broker.store.whenCommitted.bind(broker.store);
+    broker.store.whenCommitted = (position, release) => {
+      handled += 1;
+      whenCommitted(position, release);
+    };
+    const count = 2000;
+    const requests = Array.from({ length: count }, (_, id) => requestBytes(APIS.metadata, 1, { topics: null }, id));
+    client.send(Buffer.concat(requests));
+    await pass(1000);
+    assert.ok(handled > 0 && handled <= 128, `${handled} were handled for a client that takes nothing`);
+    client.connection.resume();
+    await until(() => client.frames().length === count);
+    client.frames().forEach((frame, id) => assert.equal(frame.readInt32BE(0), id));
   });
 });
 
