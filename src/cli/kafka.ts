@@ -44,6 +44,7 @@ export async function withKafka<T>(brokers: readonly Broker[], use: (kafka: Kafk
   try {
     return await use(kafka);
   } catch (error) {
+    if (error instanceof CommandFailure) throw error;
     const message = explain(error, brokers);
     if (message === undefined) throw error;
     throw new CommandFailure(message, { cause: error });

@@ -32,6 +32,9 @@ export function parseTime(text: string): bigint | undefined {
   const [, date, time, zone] =
     /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+-]\d{2}:?\d{2})?)?$/i.exec(text) ?? [];
   if (date === undefined) return undefined;
+  const day = Date.parse(`${date}T00:00Z`);
+  // Date.parse takes the 31st of every month.
+  if (Number.isNaN(day) || !new Date(day).toISOString().startsWith(date)) return undefined;
   const utcOffset = zone === undefined ? "Z" : zone.replace(/^([+-]\d{2})(\d{2})$/, "$1:$2");
   const ms = Date.parse(`${date}T${time ?? "00:00"}${utcOffset.toUpperCase()}`);
   return Number.isNaN(ms) ? undefined : BigInt(ms);

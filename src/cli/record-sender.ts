@@ -3,18 +3,19 @@
  * nothing and a pipe gets large batches; and makes its caller wait when too much has gathered.
  */
 import type { Buffer } from "node:buffer";
+import { closeInTime } from "./batches.ts";
 import { explain, refusalOf } from "./client-errors.ts";
 import { CommandFailure } from "./failure.ts";
 import { type Broker, partitionOfKey } from "./kafka.ts";
-import type { NewRecord } from "./record.ts";
+import type { TimedRecord } from "./record.ts";
 
 export interface NumberedRecord {
-  readonly record: NewRecord;
+  readonly record: TimedRecord;
   readonly line: number;
 }
 
 /** Stores the records of one partition, all or (with an error) none that the broker would not take. */
-export type SendBatch = (partition: number, records: readonly NewRecord[]) => Promise<void>;
+export type SendBatch = (partition: number, records: readonly TimedRecord[]) => Promise<void>;
 
 /** Below Kafka's default of the largest batch (`max.message.bytes`). */
 const BATCH_BYTES = 512 * 1024;
@@ -92,7 +93,11 @@ export class RecordSender {
     const batch = this.#takeBatch();
     const byPartition = Map.groupBy(batch, ({ record }) => this.#partitionOf(record));
     this.#keyless = (this.#keyless + 1) % this.#partitions;
-    await Promise.all([...byPartition].map(([partition, records]) => this.#store(partition, records)));
+    await Promise.all(
+      [...byPartition].map(async ([partition, records]) => {
+        for (const some of closeInTime(records, ({ record }) => record.timestamp)) await this.#store(partition, some);
+      }),
+    );
   }
 
   #takeBatch(): readonly NumberedRecord[] {
@@ -108,7 +113,7 @@ export class RecordSender {
     return this.#pending.splice(0, count);
   }
 
-  #partitionOf({ key, partition }: NewRecord): number {
+  #partitionOf({ key, partition }: TimedRecord): number {
     if (partition !== undefined) return partition;
     return key === null ? this.#keyless : partitionOfKey(key, this.#partitions);
   }
@@ -137,7 +142,7 @@ function linesOf(records: readonly NumberedRecord[]): string {
   return first === last ? `line ${first}` : `lines ${first} to ${last}`;
 }
 
-function sizeOf({ key, value, headers }: NewRecord): number {
+function sizeOf({ key, value, headers }: TimedRecord): number {
   const length = (bytes: Buffer | null): number => bytes?.length ?? 0;
   return headers.reduce(
     (size, [name, content]) => size + name.length + length(content) + HEADER_OVERHEAD_BYTES,

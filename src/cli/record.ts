@@ -14,6 +14,8 @@ export interface NewRecord {
   readonly timestamp?: bigint | undefined;
 }
 
+export type TimedRecord = NewRecord & { readonly timestamp: bigint };
+
 export interface StoredRecord {
   readonly topic: string;
   readonly partition: number;

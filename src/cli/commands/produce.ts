@@ -1,6 +1,7 @@
 /** `chronik produce`: a record for each line of standard input. */
 import { Buffer } from "node:buffer";
 import process from "node:process";
+import { createNodeClock } from "../../io/node-clock.ts";
 import { createNodeRandom } from "../../io/node-random.ts";
 import { CommandFailure, EXIT, Misuse } from "../failure.ts";
 import { decodeJsonRecord } from "../json-record.ts";
@@ -8,7 +9,7 @@ import { type Broker, type Kafka, withKafka } from "../kafka.ts";
 import { lineRecord } from "../line-record.ts";
 import { LineSplitter } from "../lines.ts";
 import { note } from "../output.ts";
-import type { Headers, NewRecord } from "../record.ts";
+import type { Headers, NewRecord, TimedRecord } from "../record.ts";
 import { RecordSender } from "../record-sender.ts";
 
 export interface ProduceOptions {
@@ -36,12 +37,15 @@ export async function produce(topic: string, options: ProduceOptions): Promise<v
     const send = batchSender(kafka, topic, options);
     const firstKeyless = createNodeRandom().bytes(4).readUInt32BE();
     const sender = new RecordSender(send, { partitions, firstKeyless, brokers: options.brokers });
+    const clock = createNodeClock();
     let line = 0;
     const isInterrupted = stopReadingOnInterrupt();
     for await (const bytes of inputLines()) {
       line += 1;
       if (options.json && bytes.length === 0) continue;
-      await sender.add({ record: numbered(line, () => checked(toRecord(bytes), topic, partitions)), line });
+      const record = numbered(line, () => checked(toRecord(bytes), topic, partitions));
+      const { timestamp = BigInt(clock.wallMs()) } = record;
+      await sender.add({ record: { ...record, timestamp }, line });
     }
     await sender.finish();
     if (isInterrupted()) process.exitCode = EXIT.interrupted;
@@ -113,15 +117,15 @@ function batchSender(kafka: Kafka, topic: string, { acks, compression }: Produce
   // Only with all acknowledgements can the broker tell a repeated batch from a new one.
   const idempotent = acks === "all";
   const producer = kafka.producer({ acks: ACKS[acks], compression, idempotent });
-  return async (partition: number, records: readonly NewRecord[]): Promise<void> => {
+  return async (partition: number, records: readonly TimedRecord[]): Promise<void> => {
     const messages = records.map(({ key, value, headers, timestamp }) => ({
       topic,
       partition,
+      timestamp,
       headers: new Map(headers as readonly (readonly [Buffer, Buffer])[]),
       // The library's types do not know null; it writes it as Kafka does.
       key: key as Buffer,
       value: value as Buffer,
-      ...(timestamp === undefined ? {} : { timestamp }),
     }));
     await producer.send({ messages, acks: ACKS[acks], compression, idempotent });
   };

@@ -147,7 +147,7 @@ export async function alterTopics(names: readonly string[], options: Connection 
       });
     }
     if (partitions !== undefined) {
-      const topics = names.map((name) => ({ name, count: partitions, assignments: [] }));
+      const topics = names.map((name) => ({ name, count: partitions }));
       await kafka.admin.createPartitions({ topics });
     }
     await writeLines(names.map((name) => (options.json ? toJson({ name }) : `altered ${name}`)));
