@@ -58,6 +58,7 @@ export const MODULES: { readonly [R in Room]?: ReadonlySet<string> } = {
 export const PACKAGES: { readonly [name: string]: readonly Room[] } = {
   "@hono/node-server": ["http"],
   "@node-rs/crc32": ["base"],
+  "@platformatic/kafka": ["cli"],
   commander: ["cli"],
   hono: ["http"],
   "lz4-napi": ["protocol"],
