@@ -123,7 +123,7 @@ async function soak(suite: Suite, client: Client, minutes: number): Promise<void
   const problems: string[] = [];
   while (performance.now() < until) {
     // Each with another number of records, which names its topic.
-    const records = MANY.records + plans.length;
+    const records = MANY.records + 1 + plans.length;
     const plan: Plan = { records, codec: "none", kills: [1, 2, 3, 4].map((part) => part * 100_000) };
     plans.push(plan);
     const topic = topicOf(plan);
