@@ -95,7 +95,7 @@ export class BrokerProcess {
 }
 
 /** A real socket, as `KafkaClient` takes it. */
-function tcpConnection(port: number): SimConnection {
+export function tcpConnection(port: number): SimConnection {
   const socket = connect({ host: "127.0.0.1", port, noDelay: true });
   const connection: SimConnection = {
     onData: () => undefined,

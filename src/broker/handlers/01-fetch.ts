@@ -245,6 +245,13 @@ function groupByTopic(fetched: readonly FetchedPartition[], { request }: FetchEx
   return topics;
 }
 
+/** Of what is not there Kafka answers the field's default, as it does not read it; of all else that it refuses, null. */
+const UNKNOWN: ReadonlySet<number> = new Set([
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+  ErrorCode.INCONSISTENT_TOPIC_ID,
+]);
+
 function answerOf(fetched: FetchedPartition, readCommitted: boolean): PartitionAnswer {
   const { asked, errorCode, highWatermark, lastStableOffset, logStartOffset, divergingEpoch, result } = fetched;
   const answer = {
@@ -253,7 +260,7 @@ function answerOf(fetched: FetchedPartition, readCommitted: boolean): PartitionA
     highWatermark,
     lastStableOffset,
     logStartOffset,
-    abortedTransactions: readCommitted && errorCode === ErrorCode.NONE ? [] : null,
+    abortedTransactions: UNKNOWN.has(errorCode) || (readCommitted && errorCode === ErrorCode.NONE) ? [] : null,
     records: result.parts,
   };
   return divergingEpoch === undefined ? answer : { ...answer, divergingEpoch };

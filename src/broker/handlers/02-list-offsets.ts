@@ -76,6 +76,9 @@ async function listOffset(
 ): Promise<PartitionAnswer> {
   const { broker, request, version } = exchange;
   const { partitionIndex, timestamp } = asked;
+  if (version < (SINCE.get(timestamp) ?? 0) || timestamp < EARLIEST_PENDING_UPLOAD) {
+    return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
+  }
   const partition = topic?.partitions[partitionIndex];
   if (topic === undefined || partition === undefined) {
     return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
@@ -83,9 +86,6 @@ async function listOffset(
   const epoch = broker.store.state.leaderEpoch(topic);
   const epochProblem = leaderEpochProblem(asked.currentLeaderEpoch, epoch);
   if (epochProblem !== ErrorCode.NONE) return { partitionIndex, errorCode: epochProblem };
-  if (version < (SINCE.get(timestamp) ?? 0) || timestamp < EARLIEST_PENDING_UPLOAD) {
-    return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
-  }
   const limit = request.isolationLevel === READ_COMMITTED ? partition.lastStableOffset : partition.highWatermark;
   switch (timestamp) {
     case LATEST:

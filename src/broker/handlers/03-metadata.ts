@@ -57,21 +57,25 @@ function describeAsked(exchange: MetadataExchange, { name, topicId }: TopicReque
     return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name: null, topicId };
   }
   if (name === null) return { errorCode: ErrorCode.INVALID_REQUEST, name };
+  // Kafka tells what may be done with a topic that is not there too, but only of one asked for by name.
+  const topicAuthorizedOperations = topicOperations(exchange);
   const existing = state.topic(name);
   if (existing !== undefined) return describe(exchange, existing);
-  if (topicNameProblem(name) !== undefined) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, name };
+  if (topicNameProblem(name) !== undefined)
+    return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, name, topicAuthorizedOperations };
   const mayCreate = request.allowAutoTopicCreation && state.broker["auto.create.topics.enable"];
-  if (!mayCreate) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name };
+  if (!mayCreate) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name, topicAuthorizedOperations };
   const created = createTopic(
     broker,
     { name, partitions: -1, replicationFactor: -1, assignments: [], configs: [] },
     false,
   );
-  if ("errorCode" in created) return { errorCode: created.errorCode, name };
+  if ("errorCode" in created) return { errorCode: created.errorCode, name, topicAuthorizedOperations };
   return describe(exchange, state.topicById(created.id)!);
 }
 
-function describe({ broker, request }: MetadataExchange, topic: Topic): TopicAnswer {
+function describe(exchange: MetadataExchange, topic: Topic): TopicAnswer {
+  const { broker } = exchange;
   const leaderEpoch = broker.store.state.leaderEpoch(topic);
   const nodes = [broker.nodeId];
   return {
@@ -85,8 +89,12 @@ function describe({ broker, request }: MetadataExchange, topic: Topic): TopicAns
       replicaNodes: nodes,
       isrNodes: nodes,
     })),
-    topicAuthorizedOperations: request.includeTopicAuthorizedOperations ? ALL_TOPIC_OPERATIONS : NOT_ASKED_OPERATIONS,
+    topicAuthorizedOperations: topicOperations(exchange),
   };
+}
+
+function topicOperations({ request }: MetadataExchange): number {
+  return request.includeTopicAuthorizedOperations ? ALL_TOPIC_OPERATIONS : NOT_ASKED_OPERATIONS;
 }
 
 /** Each topic once, in the order of the request. */

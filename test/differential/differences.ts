@@ -1,0 +1,45 @@
+/**
+ * The differences between answers that the harness accepts: this table and no other place. Each has to come up in a
+ * full run. Why Chronik differs is said here; docs/decisions/0010 tells users of what these have to do with them.
+ */
+import { OFFERED } from "../../src/broker/handlers.ts";
+import type { Mismatch } from "./compare.ts";
+import { isStruct } from "./side.ts";
+
+export interface Difference {
+  readonly apis: readonly string[];
+  readonly reason: string;
+  /** Elements of arrays that are taken out of both answers. */
+  readonly leftOut?: (element: unknown) => boolean;
+  /** Values that may differ. */
+  readonly covers?: (mismatch: Mismatch) => boolean;
+}
+
+const OFFERED_KEYS: ReadonlySet<unknown> = new Set(OFFERED.map(({ apiKey }) => apiKey));
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    apis: ["Metadata", "DescribeLogDirs", "ListConfigResources"],
+    reason: "Kafka keeps groups and transactions in topics of its own; here they are records of the one log.",
+    leftOut: (element) =>
+      isStruct(element) &&
+      [element["name"], element["resourceName"]].some((name) => typeof name === "string" && name.startsWith("__")),
+  },
+  {
+    apis: ["ApiVersions"],
+    reason: "APIs of transactions, shares, security and between brokers are not offered.",
+    leftOut: (element) => isStruct(element) && "apiKey" in element && !OFFERED_KEYS.has(element["apiKey"]),
+  },
+  {
+    apis: ["ApiVersions"],
+    reason: "Features are versions of what Kafka keeps in its metadata log, whose length is their epoch.",
+    covers: ({ path }) => ["supportedFeatures", "finalizedFeatures", "finalizedFeaturesEpoch"].includes(path),
+  },
+  {
+    apis: ["CreateTopics", "DescribeConfigs"],
+    reason: "Kafka's cluster sets min.insync.replicas for itself (KIP-966); here it has its default.",
+    covers: ({ path, kafka, chronik }) =>
+      (path.endsWith("[].configs[].configSource") && kafka === 3 && chronik === 5) ||
+      (path === "results[].configs[].synonyms" && JSON.stringify(kafka).includes('"name":"min.insync.replicas"')),
+  },
+];
