@@ -17,6 +17,7 @@ import {
   batchIsControl,
   batchIsLogAppendTime,
   batchIsTransactional,
+  batchMagic,
   batchMaxTimestamp,
   batchProducerEpoch,
   batchProducerId,
@@ -35,7 +36,18 @@ export type BatchVerdict =
   | { readonly kind: "append"; readonly batches: readonly BatchSpan[] }
   /** All of it was appended before: the retry is answered with what the first was given. */
   | { readonly kind: "duplicate"; readonly first: RememberedBatch }
-  | { readonly kind: "refuse"; readonly errorCode: ErrorCode; readonly message: string };
+  | {
+      readonly kind: "refuse";
+      readonly errorCode: ErrorCode;
+      readonly message: string;
+      /** Which records of a batch are to blame (KIP-467), if it is some and not the batch. */
+      readonly records?: readonly RecordProblem[];
+    };
+
+export interface RecordProblem {
+  readonly batchIndex: number;
+  readonly batchIndexErrorMessage: string;
+}
 
 export interface BatchRules {
   readonly config: TopicConfig;
@@ -59,11 +71,16 @@ const PROBLEMS: Readonly<Record<BatchProblem, readonly [ErrorCode, string]>> = {
   sequence: [ErrorCode.INVALID_RECORD, "the base sequence of a batch is not valid"],
 };
 
+const LATEST_MAGIC = 2;
+/** Kafka tells a magic of the past from one that it has never heard of. */
+const UNKNOWN_MAGIC = [ErrorCode.CORRUPT_MESSAGE, "a record batch has a magic that is not known"] as const;
+
 /** Checks all batches that `records` holds for `partition`. Changes nothing. */
 export function checkBatches(partition: PartitionLog, records: Buffer, rules: BatchRules): BatchVerdict {
   const batches: BatchSpan[] = [];
   for (let at = 0; at < records.length; ) {
     const problem = findBatchProblem(records, at, records.length);
+    if (problem === "magic" && batchMagic(records, at) > LATEST_MAGIC) return refuse(...UNKNOWN_MAGIC);
     if (problem !== undefined) return refuse(...PROBLEMS[problem]);
     const sizeBytes = batchSizeBytes(records, at);
     const refused = checkBatch(records, at, sizeBytes, rules);
@@ -111,6 +128,10 @@ function checkTimestamps(records: Buffer, at: number, config: TopicConfig, nowMs
   return refuse(ErrorCode.INVALID_TIMESTAMP, `timestamp ${maxTimestamp} is later than ${nowMs + afterMaxMs}`);
 }
 
+const KEY_MISSING = "a compacted topic takes no record without a key";
+/** So many records of a batch are named; the rest is likely to be no better. */
+const MAX_RECORD_PROBLEMS = 100;
+
 /** The checks that open the records. */
 function checkRecords(
   records: Buffer,
@@ -127,11 +148,14 @@ function checkRecords(
   if (limitsAge && !needsKeys && batchBaseTimestamp(records, at) >= earliest && batchRecordCount(records, at) === 1) {
     return undefined;
   }
+  const keyless: RecordProblem[] = [];
+  let index = 0;
   try {
     for (const { key, timestamp } of readRecords(records.subarray(at, at + sizeBytes))) {
-      if (needsKeys && key === null) {
-        return refuse(ErrorCode.INVALID_RECORD, "a compacted topic takes no record without a key");
+      if (needsKeys && key === null && keyless.length < MAX_RECORD_PROBLEMS) {
+        keyless.push({ batchIndex: index, batchIndexErrorMessage: KEY_MISSING });
       }
+      index += 1;
       if (limitsAge && timestamp < earliest && timestamp !== -1) {
         return refuse(ErrorCode.INVALID_TIMESTAMP, `timestamp ${timestamp} is earlier than ${earliest}`);
       }
@@ -139,7 +163,8 @@ function checkRecords(
   } catch (error) {
     return refuse(ErrorCode.CORRUPT_MESSAGE, `the records of a batch cannot be read: ${(error as Error).message}`);
   }
-  return undefined;
+  if (keyless.length === 0) return undefined;
+  return { kind: "refuse", errorCode: ErrorCode.INVALID_RECORD, message: KEY_MISSING, records: keyless };
 }
 
 /** Batches of one idempotent producer must follow each other; the first decides whether they are new. */

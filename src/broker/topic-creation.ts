@@ -32,14 +32,10 @@ export interface CreatedTopic {
 
 /** Creates a topic; with `validateOnly` only says what would come of it. */
 export function createTopic(broker: Broker, topic: NewTopic, validateOnly: boolean): CreatedTopic | Refusal {
-  const refusal = nameRefusal(broker, topic.name) ?? placementRefusal(broker, topic);
+  const refusal =
+    nameRefusal(broker, topic.name) ?? configRefusal(broker, topic.configs) ?? placementRefusal(broker, topic);
   if (refusal !== undefined) return refusal;
   const { store } = broker;
-  const problem = topicConfigProblem(
-    new Map(topic.configs.map(({ name, value }) => [name, value])),
-    store.state.layers,
-  );
-  if (problem !== null) return refused(ErrorCode.INVALID_CONFIG, problem);
   const overrides = new Map(topic.configs.map(({ name, value }) => [name, value!]));
   const assigned = topic.assignments.length;
   const defaultPartitions = topic.partitions === -1 ? store.state.broker["num.partitions"] : topic.partitions;
@@ -107,6 +103,11 @@ export function nameRefusal({ store }: Broker, name: string): Refusal | undefine
   return undefined;
 }
 
+function configRefusal({ store }: Broker, configs: NewTopic["configs"]): Refusal | undefined {
+  const problem = topicConfigProblem(new Map(configs.map(({ name, value }) => [name, value])), store.state.layers);
+  return problem === null ? undefined : refused(ErrorCode.INVALID_CONFIG, problem);
+}
+
 function placementRefusal(broker: Broker, topic: NewTopic): Refusal | undefined {
   const { partitions, replicationFactor, assignments } = topic;
   if (assignments.length > 0) {
@@ -130,12 +131,12 @@ function placementRefusal(broker: Broker, topic: NewTopic): Refusal | undefined 
       "Replication factor must be larger than 0, or -1 to use the default value.",
     );
   }
+  if (partitions !== -1 && partitions <= 0) {
+    return refused(ErrorCode.INVALID_PARTITIONS, "Number of partitions was set to an invalid non-positive value.");
+  }
   if (replicationFactor > 1) {
     const message = `Unable to replicate the partition ${replicationFactor} time(s): The target replication factor of ${replicationFactor} cannot be reached because only 1 broker(s) are registered.`;
     return refused(ErrorCode.INVALID_REPLICATION_FACTOR, message);
-  }
-  if (partitions !== -1 && partitions <= 0) {
-    return refused(ErrorCode.INVALID_PARTITIONS, "Number of partitions was set to an invalid non-positive value.");
   }
   return partitions > MAX_PARTITIONS_PER_TOPIC ? tooManyPartitions(partitions) : undefined;
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { APIS } from "../../src/protocol/apis.ts";
 import { ErrorCode } from "../../src/protocol/errors.ts";
+import { encodeBatch } from "../../src/protocol/record.ts";
 import { createTopic, withBroker } from "./broker-simulation.ts";
 
 test("a partition that is not there has no aborted transactions; one that cannot be read has null", () =>
@@ -30,4 +31,72 @@ test("the operations on a topic are told when it is not there, too", () =>
     const request = { topics: [{ name: "bad name" }], includeTopicAuthorizedOperations: true };
     const answer = await connect().request(APIS.metadata, 11, request);
     assert.equal(answer.topics[0]!.topicAuthorizedOperations, 3576);
+  }));
+
+test("a produce request with acks that do not exist learns first which topics do not exist", () =>
+  withBroker(async ({ connect }) => {
+    const client = connect();
+    await createTopic(client, "there");
+    const partitionData = [{ index: 0, records: [encodeBatch([{ value: "a" }])] }];
+    const topicData = ["there", "missing"].map((name) => ({ name, partitionData }));
+    const { responses } = await client.request(APIS.produce, 9, { acks: 5, timeoutMs: 0, topicData });
+    const codes = responses.map(({ partitionResponses: [answer] }) => answer!.errorCode);
+    assert.deepEqual(codes, [ErrorCode.INVALID_REQUIRED_ACKS, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]);
+  }));
+
+test("each record without a key is named when a compacted topic refuses its batch (KIP-467)", () =>
+  withBroker(async ({ connect }) => {
+    const client = connect();
+    await createTopic(client, "compacted", { configs: { "cleanup.policy": "compact" } });
+    const records = [encodeBatch([{ key: "k", value: "a" }, { value: "b" }, { key: "k" }, { value: "c" }])];
+    const topicData = [{ name: "compacted", partitionData: [{ index: 0, records }] }];
+    const { responses } = await client.request(APIS.produce, 9, { acks: -1, timeoutMs: 0, topicData });
+    const [answer] = responses[0]!.partitionResponses;
+    assert.equal(answer!.errorCode, ErrorCode.INVALID_RECORD);
+    assert.equal(answer!.logStartOffset, 0);
+    assert.deepEqual(
+      answer!.recordErrors.map(({ batchIndex }) => batchIndex),
+      [1, 3],
+    );
+  }));
+
+test("a magic of no version that ever was is a corrupt batch, one of the past an unwelcome record", () =>
+  withBroker(async ({ connect }) => {
+    const client = connect();
+    await createTopic(client, "t");
+    for (const [magic, errorCode] of [
+      [1, ErrorCode.INVALID_RECORD],
+      [3, ErrorCode.CORRUPT_MESSAGE],
+    ] as const) {
+      const batch = encodeBatch([{ value: "a" }]);
+      batch[16] = magic;
+      const topicData = [{ name: "t", partitionData: [{ index: 0, records: [batch] }] }];
+      const { responses } = await client.request(APIS.produce, 9, { acks: -1, timeoutMs: 0, topicData });
+      assert.equal(responses[0]!.partitionResponses[0]!.errorCode, errorCode);
+    }
+  }));
+
+test("of a new topic its settings are looked at first, then its number of partitions, then where they go", () =>
+  withBroker(async ({ connect }) => {
+    const assignments = [{ partitionIndex: 1, brokerIds: [1] }];
+    const badConfig = { configs: [{ name: "retention.ms", value: "-2" }] };
+    const topics = [
+      { name: "a", numPartitions: -1, replicationFactor: -1, assignments, ...badConfig },
+      { name: "b", numPartitions: 0, replicationFactor: 2, assignments: [], configs: [] },
+    ];
+    const answer = await connect().request(APIS.createTopics, 5, { topics });
+    assert.deepEqual(
+      answer.topics.map(({ errorCode }) => errorCode),
+      [ErrorCode.INVALID_CONFIG, ErrorCode.INVALID_PARTITIONS],
+    );
+  }));
+
+test("an endpoint type that does not exist is told from that of controllers", () =>
+  withBroker(async ({ connect }) => {
+    for (const [endpointType, errorCode] of [
+      [2, ErrorCode.MISMATCHED_ENDPOINT_TYPE],
+      [3, ErrorCode.UNSUPPORTED_ENDPOINT_TYPE],
+    ] as const) {
+      assert.equal((await connect().request(APIS.describeCluster, 1, { endpointType })).errorCode, errorCode);
+    }
   }));

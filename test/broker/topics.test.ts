@@ -98,7 +98,7 @@ test("numbers that cannot be are refused", async () => {
       ["INVALID_REPLICATION_FACTOR", { replicationFactor: 0 }],
       ["INVALID_REPLICATION_FACTOR", { replicationFactor: -2 }],
       ["INVALID_REPLICATION_FACTOR", { replicationFactor: 2 }],
-      ["INVALID_REPLICATION_FACTOR", { replicationFactor: 3, numPartitions: 0 }],
+      ["INVALID_PARTITIONS", { replicationFactor: 3, numPartitions: 0 }],
     ];
     for (const [expected, fields] of cases) {
       assert.equal(await outcome(client, { name: "t", ...fields }), expected, JSON.stringify(fields));

@@ -36,6 +36,11 @@ export const DIFFERENCES: readonly Difference[] = [
     covers: ({ path }) => ["supportedFeatures", "finalizedFeatures", "finalizedFeaturesEpoch"].includes(path),
   },
   {
+    apis: ["Produce", "CreatePartitions"],
+    reason: "Chronik says what is wrong where Kafka leaves it at the error code.",
+    covers: ({ path, kafka, chronik }) => path.endsWith(".errorMessage") && kafka === null && chronik !== null,
+  },
+  {
     apis: ["CreateTopics", "DescribeConfigs"],
     reason: "Kafka's cluster sets min.insync.replicas for itself (KIP-966); here it has its default.",
     covers: ({ path, kafka, chronik }) =>

@@ -23,7 +23,7 @@ const NO_SESSION = 0;
 /** Numbers and places of the machine: all that is compared is whether there is one. */
 const MEASURED: ReadonlySet<string> = new Set(["port", "logDir", "lastTimestamp", "totalBytes", "usableBytes"]);
 /** Words for people: the error code is what counts. */
-const TEXTS: ReadonlySet<string> = new Set(["errorMessage"]);
+const TEXTS: ReadonlySet<string> = new Set(["errorMessage", "batchIndexErrorMessage"]);
 
 const PRODUCER_ID_AT = 43;
 const CRC_AT = 17;

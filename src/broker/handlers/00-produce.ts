@@ -28,6 +28,9 @@ type PartitionRequest = TopicRequest["partitionData"][number];
 /** Topic ids came with this version. */
 const TOPIC_IDS_SINCE = 13;
 
+/** What Kafka finds before it looks into the partition. */
+const UNREAD: ReadonlySet<ErrorCode> = new Set([ErrorCode.CORRUPT_MESSAGE, ErrorCode.MESSAGE_TOO_LARGE]);
+
 export function handleProduce(exchange: ProduceExchange): void {
   const { broker, request, connection } = exchange;
   const { wal, state } = broker.store;
@@ -80,8 +83,10 @@ function produceTopic(work: ProduceWork, asked: TopicRequest): TopicAnswer {
   const byId = version >= TOPIC_IDS_SINCE;
   const topic = byId ? state.topicById(asked.topicId) : state.topic(asked.name);
   const partitionResponses = asked.partitionData.map((partition): PartitionAnswer => {
-    if (refused !== undefined) return { index: partition.index, ...refused };
     if (topic === undefined) return { index: partition.index, ...unknownTopic(byId && asked.topicId !== ZERO_UUID) };
+    if (refused !== undefined && topic.partitions[partition.index] !== undefined) {
+      return { index: partition.index, ...refused };
+    }
     return producePartition(work, topic, partition);
   });
   return { name: asked.name, topicId: asked.topicId, partitionResponses };
@@ -100,8 +105,11 @@ function producePartition({ exchange, budget }: ProduceWork, topic: Topic, asked
   const { config } = topic;
   const verdict = checkBatches(partition, records, { config, produceVersion: version, nowMs: broker.clock.wallMs() });
   switch (verdict.kind) {
-    case "refuse":
-      return { index, ...refusal(verdict.errorCode, verdict.message) };
+    case "refuse": {
+      const { errorCode, message, records: recordErrors = [] } = verdict;
+      const logStartOffset = UNREAD.has(errorCode) ? -1 : partition.logStartOffset;
+      return { index, ...refusal(errorCode, message), logStartOffset, recordErrors };
+    }
     case "duplicate": {
       const { baseOffset, timestamp } = verdict.first;
       const logAppendTimeMs = config["message.timestamp.type"] === "LogAppendTime" ? timestamp : -1;
