@@ -100,3 +100,19 @@ test("an endpoint type that does not exist is told from that of controllers", ()
       assert.equal((await connect().request(APIS.describeCluster, 1, { endpointType })).errorCode, errorCode);
     }
   }));
+
+test("whoever has last read an epoch that never was cannot be told where it ended", () =>
+  withBroker(async ({ connect }) => {
+    const client = connect();
+    await createTopic(client, "t");
+    for (const [lastFetchedEpoch, errorCode] of [
+      [-1, ErrorCode.NONE],
+      [0, ErrorCode.NONE],
+      [7, ErrorCode.OFFSET_OUT_OF_RANGE],
+    ] as const) {
+      const partitions = [{ partition: 0, fetchOffset: 0, lastFetchedEpoch, partitionMaxBytes: 100 }];
+      const topics = [{ topic: "t", partitions }];
+      const { responses } = await client.request(APIS.fetch, 12, { maxWaitMs: 0, minBytes: 0, maxBytes: 100, topics });
+      assert.equal(responses[0]!.partitions[0]!.errorCode, errorCode);
+    }
+  }));

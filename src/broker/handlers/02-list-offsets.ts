@@ -89,13 +89,13 @@ async function listOffset(
   const limit = request.isolationLevel === READ_COMMITTED ? partition.lastStableOffset : partition.highWatermark;
   switch (timestamp) {
     case LATEST:
-      return { partitionIndex, offset: limit, ...epochAt(partition, limit, version) };
+      return { partitionIndex, offset: limit, ...epochAt(partition, limit, epoch, version) };
     case EARLIEST:
     case EARLIEST_LOCAL:
       return {
         partitionIndex,
         offset: partition.logStartOffset,
-        ...epochAt(partition, partition.logStartOffset, version),
+        ...epochAt(partition, partition.logStartOffset, epoch, version),
       };
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
@@ -111,7 +111,7 @@ async function listOffset(
         const found =
           timestamp === LARGEST_TIMESTAMP ? await findLargestTimestamp(search) : await findTimestamp(search, timestamp);
         if (found === undefined) return { partitionIndex };
-        return { partitionIndex, ...found, ...epochAt(partition, found.offset, version) };
+        return { partitionIndex, ...found, ...epochAt(partition, found.offset, epoch, version) };
       } catch (error) {
         // A producer can have put nonsense into a batch whose CRC is right: nobody has opened it before.
         if (error instanceof MalformedMessage) return { partitionIndex, errorCode: ErrorCode.CORRUPT_MESSAGE };
@@ -123,8 +123,8 @@ async function listOffset(
   }
 }
 
-/** The epoch of the batch at `offset`; the newest one at the end; -1 when nothing was ever written. */
-function epochAt(partition: PartitionLog, offset: number, version: number): { leaderEpoch?: number } {
+/** The epoch of the batch at `offset`; the newest one at the end; `current` when nothing was ever written. */
+function epochAt(partition: PartitionLog, offset: number, current: number, version: number): { leaderEpoch?: number } {
   if (version < LEADER_EPOCH_SINCE) return {};
-  return { leaderEpoch: partition.epochs.findLast(({ startOffset }) => startOffset <= offset)?.epoch ?? -1 };
+  return { leaderEpoch: partition.epochs.findLast(({ startOffset }) => startOffset <= offset)?.epoch ?? current };
 }
