@@ -71,7 +71,7 @@ const PROBLEMS: Readonly<Record<BatchProblem, readonly [ErrorCode, string]>> = {
   sequence: [ErrorCode.INVALID_RECORD, "the base sequence of a batch is not valid"],
 };
 
-const LATEST_MAGIC = 2;
+export const LATEST_MAGIC = 2;
 /** Kafka tells a magic of the past from one that it has never heard of. */
 const UNKNOWN_MAGIC = [ErrorCode.CORRUPT_MESSAGE, "a record batch has a magic that is not known"] as const;
 

@@ -126,13 +126,12 @@ function openPartition(
   const epochProblem = leaderEpochProblem(asked.currentLeaderEpoch, current);
   if (epochProblem !== ErrorCode.NONE) return failed(asked, epochProblem);
   const { highWatermark, lastStableOffset, logStartOffset } = log;
-  if (asked.fetchOffset < logStartOffset || asked.fetchOffset > highWatermark) {
-    return failed(asked, ErrorCode.OFFSET_OUT_OF_RANGE);
-  }
   // An epoch that never was: where it ended nobody can tell.
   const isUnknown = asked.lastFetchedEpoch >= 0 && log.endOffsetForEpoch(asked.lastFetchedEpoch, current) === undefined;
   if (isUnknown) return failed(asked, ErrorCode.OFFSET_OUT_OF_RANGE);
   const divergingEpoch = divergence(log, asked, current);
+  const isOutside = asked.fetchOffset < logStartOffset || asked.fetchOffset > highWatermark;
+  if (isOutside && divergingEpoch === undefined) return failed(asked, ErrorCode.OFFSET_OUT_OF_RANGE);
   const result = NOTHING_READ;
   return { asked, errorCode: 0, highWatermark, lastStableOffset, logStartOffset, divergingEpoch, result };
 }

@@ -20,7 +20,7 @@ export const BATCH_LENGTH_OVERHEAD = 12;
 
 const AT_LENGTH = 8;
 const AT_LEADER_EPOCH = 12;
-const AT_MAGIC = 16;
+export const BATCH_MAGIC_AT = 16;
 const AT_CRC = 17;
 const AT_ATTRIBUTES = 21;
 /** The batch's CRC covers what lies from here to its end. */
@@ -62,7 +62,7 @@ export function batchSizeBytes(buffer: Buffer, at: number): number {
 }
 
 export function batchMagic(buffer: Buffer, at: number): number {
-  return buffer.readInt8(at + AT_MAGIC);
+  return buffer.readInt8(at + BATCH_MAGIC_AT);
 }
 
 /** The base offset of a batch this broker stored. Exact: offsets are safe integers. */
@@ -170,7 +170,7 @@ export function batchCrcMatches(buffer: Buffer, at: number, sizeBytes: number): 
 export function findBatchProblem(buffer: Buffer, at: number, end: number): BatchProblem | undefined {
   if (end - at < BATCH_HEADER_BYTES) {
     // An older message set is shorter than a V2 header; its magic lies in the same place.
-    return end - at > AT_MAGIC && batchMagic(buffer, at) !== 2 ? "magic" : "truncated";
+    return end - at > BATCH_MAGIC_AT && batchMagic(buffer, at) !== 2 ? "magic" : "truncated";
   }
   if (batchMagic(buffer, at) !== 2) return "magic";
   const sizeBytes = batchSizeBytes(buffer, at);

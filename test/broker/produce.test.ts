@@ -139,7 +139,7 @@ test("each partition of a request succeeds or fails for itself", async () => {
   });
 });
 
-test("by id: an unknown one is UNKNOWN_TOPIC_ID, none at all is an unknown topic", async () => {
+test("by id: an unknown one is UNKNOWN_TOPIC_ID, none at all too", async () => {
   await withBroker(async ({ connect }) => {
     const client = connect();
     const topicId = await createTopic(client, "t");
@@ -152,7 +152,7 @@ test("by id: an unknown one is UNKNOWN_TOPIC_ID, none at all is an unknown topic
       [
         [ids[0], "NONE"],
         [ids[1], "UNKNOWN_TOPIC_ID"],
-        [ids[2], "UNKNOWN_TOPIC_OR_PARTITION"],
+        [ids[2], "UNKNOWN_TOPIC_ID"],
       ],
     );
   });

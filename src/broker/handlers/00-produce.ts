@@ -9,12 +9,12 @@
  * acks=0 has no answer; an error then closes the connection, the only sign the producer can get.
  */
 
-import { ZERO_UUID } from "../../base/uuid.ts";
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { BATCH_MAGIC_AT, batchMagic } from "../../protocol/record-batch.ts";
 import type { Topic } from "../../state/state.ts";
-import { checkBatches } from "../batch-check.ts";
+import { checkBatches, LATEST_MAGIC } from "../batch-check.ts";
 import { packBatches, type UnpackBudget } from "../batch-compression.ts";
 import type { Exchange } from "../exchange.ts";
 
@@ -34,6 +34,7 @@ const UNREAD: ReadonlySet<ErrorCode> = new Set([ErrorCode.CORRUPT_MESSAGE, Error
 export function handleProduce(exchange: ProduceExchange): void {
   const { broker, request, connection } = exchange;
   const { wal, state } = broker.store;
+  if (request.acks !== 0 && request.topicData.some(hasUnknownMagic)) return refuseWhole(exchange);
   const refused = requestProblem(exchange);
   if (refused === undefined) wal.beginRequest(recordBytes(request.topicData));
   const budget = { leftBytes: state.broker["socket.request.max.bytes"] };
@@ -43,6 +44,23 @@ export function handleProduce(exchange: ProduceExchange): void {
   exchange.answerNothing();
   const failed = responses.flatMap(({ partitionResponses = [] }) => partitionResponses).find(isRefused);
   if (failed !== undefined) connection.refuse(`a produce request with acks=0 failed: ${failed.errorMessage ?? ""}`);
+}
+
+/** Kafka looks at the kind of all batches before it looks at anything else. */
+function hasUnknownMagic({ partitionData }: TopicRequest): boolean {
+  return partitionData.some(({ records }) => {
+    const batch = records?.[0];
+    return batch !== undefined && batch.length > BATCH_MAGIC_AT && batchMagic(batch, 0) > LATEST_MAGIC;
+  });
+}
+
+function refuseWhole(exchange: ProduceExchange): void {
+  const corrupt = refusal(ErrorCode.CORRUPT_MESSAGE, "a record batch of the request has a magic that is not known");
+  exchange.answer({
+    responses: exchange.request.topicData.map(({ name, topicId, partitionData }) => {
+      return { name, topicId, partitionResponses: partitionData.map(({ index }) => ({ index, ...corrupt })) };
+    }),
+  });
 }
 
 /** What is wrong with the request as a whole. */
@@ -83,7 +101,7 @@ function produceTopic(work: ProduceWork, asked: TopicRequest): TopicAnswer {
   const byId = version >= TOPIC_IDS_SINCE;
   const topic = byId ? state.topicById(asked.topicId) : state.topic(asked.name);
   const partitionResponses = asked.partitionData.map((partition): PartitionAnswer => {
-    if (topic === undefined) return { index: partition.index, ...unknownTopic(byId && asked.topicId !== ZERO_UUID) };
+    if (topic === undefined) return { index: partition.index, ...unknownTopic(byId) };
     if (refused !== undefined && topic.partitions[partition.index] !== undefined) {
       return { index: partition.index, ...refused };
     }
