@@ -36,12 +36,11 @@ export function directWrites(folder: string): DirectWrites | undefined {
   const flags = O_RDWR | O_CREAT | O_DIRECT | O_DSYNC;
   try {
     const alignmentBytes = ALIGNMENTS.find((alignment) => canWrite(probe, flags, alignment));
+    fs.rmSync(probe, { force: true });
     if (alignmentBytes === undefined) return undefined;
     return { alignmentBytes, allocate: alignedBuffer, openFlags: flags | O_EXCL };
   } catch {
     return undefined; // whatever it is: the other way works wherever any file does
-  } finally {
-    fs.rmSync(probe, { force: true });
   }
 }
 

@@ -6,6 +6,7 @@ import type { Disk } from "../ports/disk.ts";
 import type { BatchQuery, BatchResult } from "./batch-reader.ts";
 import { CorruptionError } from "./corruption.ts";
 
+const MIB = 1024 * 1024;
 const LARGE = Buffer.alloc(5000, 1);
 const SMALL = Buffer.alloc(100, 2);
 
@@ -175,6 +176,44 @@ test("memory that an answer refers to is not used again before it is released", 
       assert.equal(log.store.blocks.lentBytes, 0);
     },
     { "wal.tail.cache.bytes": "1048576" },
+  );
+});
+
+test("readers that never take their answers hold a bounded number of blocks", async () => {
+  await withLog(
+    async (log) => {
+      const place = placeIn(log.topic("t"));
+      const results: BatchResult[] = [];
+      const value = Buffer.alloc(900_000, 4);
+      for (let round = 0; round < 20; round += 1) {
+        const offset = place.partition.endOffset;
+        const batch = log.append(place, [{ value: LARGE }]);
+        await log.flush();
+        const result = log.reader.readNow(query(place, offset, { maxBytes: 1 }))!;
+        assert.deepEqual(bytesOf(result), batch);
+        results.push(result);
+        for (let count = 0; count < 5; count += 1) log.append(place, [{ value }]);
+        await log.flush();
+      }
+      assert.ok(log.store.blocks.lentBytes <= 20 * MIB, `${log.store.blocks.lentBytes} bytes`);
+      for (const result of results) result.release();
+      assert.equal(log.store.blocks.lentBytes, 0);
+    },
+    { "wal.tail.cache.bytes": String(8 * MIB) },
+  );
+});
+
+test("with wal.sync=interval memory is dropped when it is written, not only when it is synced", async () => {
+  await withLog(
+    async (log, { clock }) => {
+      const place = placeIn(log.topic("t"));
+      for (let count = 0; count < 60; count += 1) {
+        log.append(place, [{ value: Buffer.alloc(900_000, 6) }]);
+        await new Promise<void>((resolve) => void clock.schedule(5, resolve));
+      }
+      assert.ok(log.store.blocks.memoryBytes <= 24 * MIB, `${log.store.blocks.memoryBytes} bytes`);
+    },
+    { "wal.tail.cache.bytes": String(8 * MIB), "wal.sync": "interval", "wal.sync.interval.ms": "1000000" },
   );
 });
 

@@ -351,7 +351,10 @@ class OpenFile {
   }
 }
 
-/** Collects views on blocks, each block retained once; copies small batches together. */
+/**
+ * Collects views on blocks, each block retained once. Copies small batches together, and all when slow readers hold too
+ * many blocks already.
+ */
 class ResultBuilder {
   readonly #blocks: BlockCache;
   readonly #parts: Uint8Array[] = [];
@@ -374,7 +377,7 @@ class ResultBuilder {
 
   addView(block: Block, at: number, sizeBytes: number): void {
     this.#sizeBytes += sizeBytes;
-    if (sizeBytes < SMALL_BATCH_BYTES) {
+    if (sizeBytes < SMALL_BATCH_BYTES || this.#blocks.lendsTooMuch) {
       this.#small.push({ block, at, sizeBytes });
       this.#smallBytes += sizeBytes;
       return;

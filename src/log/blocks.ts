@@ -69,6 +69,11 @@ export class BlockCache {
     return current.bytes.length - current.usedBytes >= neededBytes;
   }
 
+  /** Whether slow readers hold so much that further views had better be copied: each keeps a whole block. */
+  get lendsTooMuch(): boolean {
+    return this.#lentBytes >= this.#limitBytes;
+  }
+
   /** The block being filled, replaced by a new one at `position` when `neededBytes` do not fit. */
   blockFor(position: Position, neededBytes: number): Block {
     if (this.hasRoom(position, neededBytes)) return this.#blocks.at(-1)!;
@@ -80,11 +85,11 @@ export class BlockCache {
     return block;
   }
 
-  /** Drops the oldest blocks over the limit, but none that reaches beyond `durable`: it is still to be written. */
-  trim(durable: Position): void {
+  /** Drops the oldest blocks over the limit, but none that reaches beyond `written`: it is still to be written. */
+  trim(written: Position): void {
     while (this.#heldBytes > this.#limitBytes && this.#blocks.length > 1) {
       const oldest = this.#blocks[0]!;
-      if (oldest.base + oldest.usedBytes > durable) return;
+      if (oldest.base + oldest.usedBytes > written) return;
       this.#blocks.shift();
       this.#heldBytes -= oldest.bytes.length;
       this.#lentBytes += oldest.bytes.length;

@@ -462,7 +462,7 @@ export class Wal {
     if (position === this.#committed) return;
     this.#committed = position;
     this.#options.events.committed(position);
-    this.#options.blocks.trim(this.#durable);
+    this.#options.blocks.trim(this.#written);
   }
 
   #sealDurableFiles(): void {
