@@ -179,6 +179,30 @@ test("memory that an answer refers to is not used again before it is released", 
   );
 });
 
+test("a partition that lies thinly among others is read in bounded pieces", async () => {
+  await withLog(async (log) => {
+    const topic = log.topic("t", 2);
+    const [thin, thick] = [placeIn(topic, 0), placeIn(topic, 1)];
+    const count = 500;
+    for (let batch = 0; batch < count; batch += 1) {
+      log.append(thin, [{ value: SMALL }]);
+      log.append(thick, [{ value: Buffer.alloc(60_000, 7) }]);
+      if (batch % 50 === 0) await log.flush();
+    }
+    await log.roll();
+    let offset = 0;
+    while (offset < count) {
+      const [result] = await readStored(log, query(thin, offset));
+      assert.ok(log.reader.busyBytes <= 20 * MIB, `${log.reader.busyBytes} bytes`);
+      const records = result!.parts.length;
+      assert.ok(records > 0 && (records === count - offset || result!.more));
+      result!.release();
+      offset += records;
+    }
+    assert.equal(offset, count);
+  });
+});
+
 test("readers that never take their answers hold a bounded number of blocks", async () => {
   await withLog(
     async (log) => {

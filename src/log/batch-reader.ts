@@ -26,6 +26,8 @@ import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "./wal-re
 /** Neighbouring batches are read in one go when no more than this lies between them. */
 const COALESCE_GAP_BYTES = 64 * 1024;
 /** The largest single read, unless one batch is larger. */
+/** What one query reads at most, with what lies between its batches; one batch may be larger. */
+const MAX_PLAN_BYTES = 16 * 1024 * 1024;
 const MAX_READ_BYTES = 4 * 1024 * 1024;
 /** Batches smaller than this are copied together: a view and an I/O vector each would cost more than the copy. */
 const SMALL_BATCH_BYTES = 4 * 1024;
@@ -202,9 +204,18 @@ export class BatchReader {
     const { query, range } = plan;
     if (range === undefined) return;
     const index = await this.index(range);
+    let readBytes = 0;
+    let readTo = 0;
     for (let row = index.find(query.offset); row < index.count; row += 1) {
       if (index.endOffsetAt(row) > query.limitOffset) return;
       const sizeBytes = index.sizeAt(row);
+      const gapBytes = index.positionAt(row) - readTo;
+      readTo = index.positionAt(row) + batchRecordBytes(query.topicBytes, sizeBytes);
+      readBytes += readTo - index.positionAt(row) + (gapBytes <= COALESCE_GAP_BYTES ? gapBytes : 0);
+      if (readBytes > MAX_PLAN_BYTES && plan.batches.length > 0) {
+        plan.more = true;
+        return;
+      }
       const fits = plan.sizeBytes + sizeBytes <= query.maxBytes || (plan.batches.length === 0 && query.atLeastOne);
       if (!fits) {
         plan.more = true;
