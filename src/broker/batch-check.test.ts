@@ -33,7 +33,8 @@ function check(
   rules: Partial<BatchRules> = {},
   partition = new PartitionLog(ZERO_UUID, 0),
 ): BatchVerdict {
-  return checkBatches(partition, records, { config: DEFAULTS, produceVersion: 13, nowMs: NOW_MS, ...rules });
+  const budget = { leftBytes: 100_000_000 };
+  return checkBatches(partition, records, { config: DEFAULTS, produceVersion: 13, nowMs: NOW_MS, budget, ...rules });
 }
 
 /** The name of the error that the verdict is, or its kind. */

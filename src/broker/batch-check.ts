@@ -7,8 +7,9 @@
 import type { TopicConfig } from "../config/tables.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { advanceSequence, type ProducerBatch, type RememberedBatch } from "../log/producer-state.ts";
+import { DecompressedTooLarge, MAX_DECOMPRESSED_BYTES } from "../protocol/compression.ts";
 import { ErrorCode } from "../protocol/errors.ts";
-import { readRecords } from "../protocol/record.ts";
+import { readUnpacked, unpackRecords } from "../protocol/record.ts";
 import {
   type BatchProblem,
   batchBaseSequence,
@@ -25,6 +26,7 @@ import {
   batchSizeBytes,
   findBatchProblem,
 } from "../protocol/record-batch.ts";
+import type { UnpackBudget } from "./batch-compression.ts";
 
 /** Where one batch stands in a request. */
 export interface BatchSpan {
@@ -53,6 +55,8 @@ export interface BatchRules {
   readonly config: TopicConfig;
   readonly produceVersion: number;
   readonly nowMs: number;
+  /** Opening compressed records takes from it. */
+  readonly budget: UnpackBudget;
 }
 
 /** What a setting of Kafka's largest int64 comes to. */
@@ -111,7 +115,7 @@ function checkBatch(records: Buffer, at: number, sizeBytes: number, rules: Batch
   if (produceVersion < ZSTD_SINCE && batchCompression(records, at) === "zstd") {
     return refuse(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, `zstd needs produce version ${ZSTD_SINCE} or newer`);
   }
-  return checkTimestamps(records, at, config, nowMs) ?? checkRecords(records, at, sizeBytes, config, nowMs);
+  return checkTimestamps(records, at, config, nowMs) ?? checkRecords(records, at, sizeBytes, rules);
 }
 
 function checkTimestamps(records: Buffer, at: number, config: TopicConfig, nowMs: number): BatchVerdict | undefined {
@@ -137,8 +141,7 @@ function checkRecords(
   records: Buffer,
   at: number,
   sizeBytes: number,
-  config: TopicConfig,
-  nowMs: number,
+  { config, nowMs, budget }: BatchRules,
 ): BatchVerdict | undefined {
   const needsKeys = config["cleanup.policy"].includes("compact");
   const beforeMaxMs = config["message.timestamp.before.max.ms"];
@@ -151,7 +154,8 @@ function checkRecords(
   const keyless: RecordProblem[] = [];
   let index = 0;
   try {
-    for (const { key, timestamp } of readRecords(records.subarray(at, at + sizeBytes))) {
+    const batch = records.subarray(at, at + sizeBytes);
+    for (const { key, timestamp } of readUnpacked(batch, () => unpackWithin(budget, batch))) {
       if (needsKeys && key === null && keyless.length < MAX_RECORD_PROBLEMS) {
         keyless.push({ batchIndex: index, batchIndexErrorMessage: KEY_MISSING });
       }
@@ -161,10 +165,21 @@ function checkRecords(
       }
     }
   } catch (error) {
+    if (error instanceof DecompressedTooLarge) return refuse(ErrorCode.MESSAGE_TOO_LARGE, error.message);
     return refuse(ErrorCode.CORRUPT_MESSAGE, `the records of a batch cannot be read: ${(error as Error).message}`);
   }
   if (keyless.length === 0) return undefined;
   return { kind: "refuse", errorCode: ErrorCode.INVALID_RECORD, message: KEY_MISSING, records: keyless };
+}
+
+/** What the records of `batch` unpack to, counted against the request's budget: many small batches can hold gigabytes. */
+function unpackWithin(budget: UnpackBudget, batch: Buffer): Buffer {
+  if (batchCompression(batch, 0) === "none") return unpackRecords(batch);
+  const limitBytes = Math.min(MAX_DECOMPRESSED_BYTES, budget.leftBytes);
+  budget.leftBytes -= limitBytes;
+  const unpacked = unpackRecords(batch, limitBytes);
+  budget.leftBytes += limitBytes - unpacked.length;
+  return unpacked;
 }
 
 /** Batches of one idempotent producer must follow each other; the first decides whether they are new. */

@@ -17,7 +17,10 @@ import type { Refusal } from "./topic-creation.ts";
 /** What one batch may unpack to here. */
 export const MAX_UNPACKED_BYTES = 16 * 1024 * 1024;
 
-/** What may still be unpacked for one request: `socket.request.max.bytes` in all. Attempts that fail count in full. */
+/**
+ * What may still be unpacked for one request, for its checks and to be packed anew: `socket.request.max.bytes` in all.
+ * Attempts that fail count in full.
+ */
 export interface UnpackBudget {
   leftBytes: number;
 }

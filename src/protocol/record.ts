@@ -65,9 +65,22 @@ const SMALLEST_HEADER_BYTES = 2;
  * @throws MalformedMessage when the records cannot be read: some may have been given out before.
  * @throws DecompressedTooLarge, which is a MalformedMessage too, when they unpack to more than `limitBytes`.
  */
-export function* readRecords(batch: Buffer, limitBytes = MAX_DECOMPRESSED_BYTES): Generator<BatchRecord, void, void> {
+export function readRecords(batch: Buffer, limitBytes?: number): Generator<BatchRecord, void, void> {
+  return readUnpacked(batch, () => unpackRecords(batch, limitBytes));
+}
+
+/**
+ * What the records of a batch unpack to: themselves when they are not compressed.
+ * @throws MalformedMessage, or DecompressedTooLarge, as `readRecords`.
+ */
+export function unpackRecords(batch: Buffer, limitBytes = MAX_DECOMPRESSED_BYTES): Buffer {
   const packed = batch.subarray(BATCH_HEADER_BYTES, batchSizeBytes(batch, 0));
-  const reader = new Reader(decompress(batchCompression(batch, 0), packed, limitBytes));
+  return decompress(batchCompression(batch, 0), packed, limitBytes);
+}
+
+/** As `readRecords`, with what the records unpack to. */
+export function* readUnpacked(batch: Buffer, unpack: () => Buffer): Generator<BatchRecord, void, void> {
+  const reader = new Reader(unpack());
   const baseOffset = batchBaseOffset(batch, 0);
   const baseTimestamp = batchBaseTimestamp(batch, 0);
   const logAppendTime = batchIsLogAppendTime(batch, 0) ? batchMaxTimestamp(batch, 0) : undefined;

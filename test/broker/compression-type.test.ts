@@ -117,3 +117,13 @@ test("one request has no more unpacked than a request may have bytes", async () 
   const three = Buffer.concat([batch, batch, batch]);
   assert.equal((await broker.produceBytes("t", three)).errorCode, ErrorCode.MESSAGE_TOO_LARGE);
 });
+
+test("hazard: many small batches that unpack to gigabytes hold up nobody, also where only keys are looked for", async () => {
+  const broker = await AdminBroker.start({ "socket.request.max.bytes": "10000", "queued.max.request.bytes": "20000" });
+  await broker.createTopic("t", { "cleanup.policy": "compact" });
+  const batch = encodeBatch([{ key: "k", value: Buffer.alloc(4000) }], { compression: "gzip" });
+  assert.equal((await broker.produceBytes("t", Buffer.concat([batch, batch]))).errorCode, 0);
+  const three = Buffer.concat([batch, batch, batch]);
+  assert.equal((await broker.produceBytes("t", three)).errorCode, ErrorCode.MESSAGE_TOO_LARGE);
+  assert.equal((await broker.fetch("t")).batches.length, 2);
+});

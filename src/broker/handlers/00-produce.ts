@@ -121,7 +121,8 @@ function producePartition({ exchange, budget }: ProduceWork, topic: Topic, asked
   }
   const { store } = broker;
   const { config } = topic;
-  const verdict = checkBatches(partition, records, { config, produceVersion: version, nowMs: broker.clock.wallMs() });
+  const rules = { config, produceVersion: version, nowMs: broker.clock.wallMs(), budget };
+  const verdict = checkBatches(partition, records, rules);
   switch (verdict.kind) {
     case "refuse": {
       const { errorCode, message, records: recordErrors = [] } = verdict;
