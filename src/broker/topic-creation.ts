@@ -4,7 +4,7 @@ import { topicConfigProblem } from "../config/topic-config.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import type { Broker } from "./broker.ts";
 import { boundedMessage } from "./error-message.ts";
-import { collisionKey, topicNameProblem } from "./topic-names.ts";
+import { topicNameProblem } from "./topic-names.ts";
 
 /** More would make one request a matter of seconds; ask again for more. As KIP-578 suggests. */
 export const MAX_PARTITIONS_PER_TOPIC = 100_000;
@@ -92,15 +92,10 @@ export function nameRefusal({ store }: Broker, name: string): Refusal | undefine
   if (store.state.topic(name) !== undefined) {
     return refused(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`);
   }
-  if (!name.includes(".") && !name.includes("_")) return undefined;
-  const key = collisionKey(name);
-  for (const other of store.state.topics()) {
-    if (collisionKey(other.name) === key) {
-      const message = `Topic '${name}' collides with existing topic: ${other.name}`;
-      return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, message);
-    }
-  }
-  return undefined;
+  const other = store.state.topicColliding(name);
+  if (other === undefined) return undefined;
+  const message = `Topic '${name}' collides with existing topic: ${other.name}`;
+  return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, message);
 }
 
 function configRefusal({ store }: Broker, configs: NewTopic["configs"]): Refusal | undefined {

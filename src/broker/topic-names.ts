@@ -17,11 +17,6 @@ export function topicNameProblem(name: string): string | undefined {
   return `Topic name is invalid: '${name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'`;
 }
 
-/** Two names collide when they differ in `.` and `_` only: metric names cannot tell them apart. */
-export function collisionKey(name: string): string {
-  return name.replaceAll(".", "_");
-}
-
 /** Topics that clients should not write to. */
 export function isInternalTopic(name: string): boolean {
   return name === "__consumer_offsets" || name === "__transaction_state" || name === "__share_group_state";

@@ -273,3 +273,11 @@ test("expired producers before a partition's stamp stay: the slice was taken wit
   applyAll(state, [expired], 130);
   assert.equal(partition!.producers.count, 0);
 });
+
+test("topics whose names collide are known without a look at all of them, until they are deleted", () => {
+  const state = applyAll(fresh(), [created(1, "a.b"), created(2, "c")]);
+  assert.equal(state.topicColliding("a_b"), state.topicById(idOf(1)));
+  assert.equal(state.topicColliding("a-b"), undefined);
+  state.apply(deleted(1), 10);
+  assert.equal(state.topicColliding("a_b"), undefined);
+});

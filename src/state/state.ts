@@ -84,6 +84,8 @@ export class State {
   previousStatePosition = NO_STATE_POSITION;
   readonly #topics = new Map<string, Topic>();
   readonly #topicsById = new Map<Uuid, Topic>();
+  /** By `collisionKey`. Only one of a damaged log, whose rules nobody could enforce, can have more than one topic. */
+  readonly #topicsByMetricName = new Map<string, Set<Topic>>();
   /** Only what has settings is in it. Those of topics are in the topics. */
   readonly #overrides = new Map(NAMED_RESOURCES.map((type) => [type, new Map<string, Overrides>()]));
   readonly #brokerId: string;
@@ -122,6 +124,11 @@ export class State {
 
   topicById(id: Uuid): Topic | undefined {
     return this.#topicsById.get(id);
+  }
+
+  /** A topic that metrics could not tell from one of this name. */
+  topicColliding(name: string): Topic | undefined {
+    return this.#topicsByMetricName.get(collisionKey(name))?.values().next().value;
   }
 
   /** In order of creation. */
@@ -219,6 +226,10 @@ export class State {
     topic.addPartitions(fields.partitions);
     this.#topics.set(topic.name, topic);
     this.#topicsById.set(topic.id, topic);
+    const key = collisionKey(topic.name);
+    const alike = this.#topicsByMetricName.get(key);
+    if (alike === undefined) this.#topicsByMetricName.set(key, new Set([topic]));
+    else alike.add(topic);
     return topic;
   }
 
@@ -261,6 +272,10 @@ export class State {
     if (topic === undefined) return; // deleted before the snapshot's slice of it was due
     this.#topicsById.delete(id);
     this.#topics.delete(topic.name);
+    const key = collisionKey(topic.name);
+    const alike = this.#topicsByMetricName.get(key)!;
+    alike.delete(topic);
+    if (alike.size === 0) this.#topicsByMetricName.delete(key);
     for (const partition of topic.partitions) partition.delete();
   }
 
@@ -287,6 +302,11 @@ export class State {
   #partition(place: { readonly topicId: Uuid; readonly partition: number }): PartitionLog | undefined {
     return this.#topicsById.get(place.topicId)?.partitions[place.partition];
   }
+}
+
+/** Two names collide when they differ in `.` and `_` only: metric names cannot tell them apart. */
+function collisionKey(name: string): string {
+  return name.replaceAll(".", "_");
 }
 
 function changed(
