@@ -166,3 +166,21 @@ test("what is not there, and what cannot be described, has an error of its own",
     }
   });
 });
+
+test("hazard: a short request for the same settings over and over has no answer of gigabytes", async () => {
+  await withBroker(async ({ connect }) => {
+    const client = connect();
+    await createTopic(client, "t");
+    const again = Array.from({ length: 50_000 }, () => ({ resourceType: TOPIC, resourceName: "t" }));
+    const groups = Array.from({ length: 10_000 }, (_, index) => ({ resourceType: 32, resourceName: `${index}` }));
+    const { results } = await client.request(APIS.describeConfigs, 4, { resources: [...again, ...groups] });
+    assert.equal(results.length, 60_000);
+    const described = results.filter(({ configs }) => configs.length > 0);
+    assert.equal(described.length, 5_000);
+    assert.equal(described[0]!.resourceName, "t");
+    assert.deepEqual(
+      new Set(results.map(({ errorCode }) => errorName(errorCode))),
+      new Set(["NONE", "INVALID_REQUEST"]),
+    );
+  });
+});

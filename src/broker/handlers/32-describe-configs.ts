@@ -27,11 +27,22 @@ interface Found {
   readonly configs: readonly DescribedConfig[];
 }
 
+/** A resource's settings take thousands of bytes, and its name in a request may take one: so not any number of them. */
+const MAX_RESOURCES = 5_000;
+const TOO_MUCH: Found = failed(
+  ErrorCode.INVALID_REQUEST,
+  `ask for each resource once, and for at most ${MAX_RESOURCES} in one request`,
+);
+
 export function handleDescribeConfigs(exchange: Exchange<DescribeConfigs>): void {
   const { broker, request } = exchange;
+  const described = new Set<string>();
   const results = request.resources.map((resource): ResourceAnswer => {
     const { resourceType, resourceName, configurationKeys } = resource;
-    const { errorCode, errorMessage, configs } = find(broker, resource);
+    const key = `${resourceType}/${resourceName}`;
+    const isTooMuch = described.size >= MAX_RESOURCES || described.has(key);
+    if (!isTooMuch) described.add(key);
+    const { errorCode, errorMessage, configs } = isTooMuch ? TOO_MUCH : find(broker, resource);
     // As in Kafka an empty list of keys stands for all of them, like none.
     const wanted = configurationKeys?.length ? configs.filter(({ name }) => configurationKeys.includes(name)) : configs;
     return {
