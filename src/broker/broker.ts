@@ -64,6 +64,8 @@ export class Broker {
   readonly parkedFetches = new Set<ParkedFetch>();
   /** Less free disk than `wal.min.free.bytes`: produce requests are refused. */
   spaceLow = false;
+  /** Where the log will have come down to that, as the disk was last seen: it can be filled faster than it is looked at. */
+  spaceEnd = Number.POSITIVE_INFINITY;
   readonly #connections = new Set<Connection>();
   readonly #listeners: Listener[] = [];
   readonly #shared = Buffer.allocUnsafeSlow(SHARED_BUFFER_BYTES);

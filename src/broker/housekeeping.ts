@@ -59,7 +59,10 @@ export class Housekeeping {
   async #checkSpace(): Promise<void> {
     const { store, disk, log } = this.#broker;
     const floor = store.state.broker["wal.min.free.bytes"];
-    const low = (await disk.freeBytes()) < floor;
+    const position = store.wal.position;
+    const freeBytes = await disk.freeBytes();
+    const low = freeBytes < floor;
+    this.#broker.spaceEnd = floor === 0 ? Number.POSITIVE_INFINITY : position + freeBytes - floor;
     if (low === this.#broker.spaceLow) return;
     this.#broker.spaceLow = low;
     if (low) log(`error: less than wal.min.free.bytes (${floor}) is free on the disk: produce requests are refused`);

@@ -66,6 +66,23 @@ describe("a full disk", () => {
     assert.equal(world.lines.filter((line) => line.includes("wal.min.free.bytes")).length, 1);
   });
 
+  it("hazard: it is filled faster than it is looked at", async () => {
+    const world = new World({ seed: 1, settings });
+    const client = new ScriptedClient(world);
+    setFaults(world, { capacityBytes: 4 * FREE });
+    await world.start();
+    const place = (await client.createTopic("orders")).partitions[0]!;
+    let errorCode: number = ErrorCode.NONE;
+    for (let count = 0; errorCode === ErrorCode.NONE; count++) {
+      const batch = client.batch(place, [{ value: Buffer.alloc(5_000, count) }]);
+      errorCode = await client.send(batch);
+      if (errorCode !== ErrorCode.NONE) batch.fate = "refused";
+    }
+    assert.equal(errorCode, ErrorCode.KAFKA_STORAGE_ERROR);
+    assert.ok(world.alive);
+    await world.verify();
+  });
+
   it("frees what a deletion leaves without use although nothing more is written, at its usual pace", async () => {
     const MiB = 1024 * 1024;
     const usual = {

@@ -71,7 +71,8 @@ function requestProblem({ broker, request }: ProduceExchange): PartitionAnswer |
   if (request.transactionalId !== null) {
     return refusal(ErrorCode.INVALID_TXN_STATE, "transactions are not offered by this broker");
   }
-  if (broker.spaceLow) {
+  const { wal } = broker.store;
+  if (broker.spaceLow || wal.position + recordBytes(request.topicData) > broker.spaceEnd) {
     const floor = broker.store.state.broker["wal.min.free.bytes"];
     return refusal(ErrorCode.KAFKA_STORAGE_ERROR, `the disk has less than wal.min.free.bytes (${floor}) left`);
   }
