@@ -58,12 +58,52 @@ class Share {
   }
 }
 
+/** Partitions that somebody has, by topic. */
+type Taken = ReadonlyMap<Uuid, ReadonlySet<number>>;
+
 const NONE: ReadonlySet<number> = new Set();
 
 function uniform(members: readonly AssignorMember[], topics: PartitionCounts): Map<string, Assignment> {
   const shares = members.map((member) => new Share(member));
-  const readers = readersOf(shares, topics);
   const taken = keepPrevious(shares, topics);
+  if (members.every(({ topics: its }) => its.size === topics.size)) divideEqually(shares, topics, taken);
+  else divideByTopic(shares, topics, taken);
+  return new Map(shares.map(({ member, partitions }) => [member.memberId, fromSets(partitions)]));
+}
+
+/** All members read the same: who has most keeps most, and what is beyond a member's share goes to those with less. */
+function divideEqually(shares: readonly Share[], topics: PartitionCounts, taken: Taken): void {
+  let total = 0;
+  for (const count of topics.values()) total += count;
+  const inOrder = shares.toSorted((one, other) => other.count - one.count);
+  const least = Math.floor(total / shares.length);
+  const more = total % shares.length;
+  const quota = (index: number): number => (index < more ? least + 1 : least);
+  const free: (readonly [Uuid, number])[] = [];
+  for (const [index, share] of inOrder.entries()) {
+    for (const [topicId, partitions] of [...share.partitions].toReversed()) {
+      for (const partition of [...partitions].toSorted((one, other) => other - one)) {
+        if (share.count <= quota(index)) break;
+        share.remove(topicId, partition);
+        free.push([topicId, partition]);
+      }
+    }
+  }
+  free.reverse();
+  for (const [topicId, count] of topics) {
+    const present = taken.get(topicId) ?? NONE;
+    for (let partition = 0; partition < count; partition += 1)
+      if (!present.has(partition)) free.push([topicId, partition]);
+  }
+  let next = 0;
+  for (const [index, share] of inOrder.entries()) {
+    for (; share.count < quota(index); next += 1) share.add(...free[next]!);
+  }
+}
+
+/** Members read different topics: what is free goes to the reader with least, and then it is evened out topic by topic. */
+function divideByTopic(shares: readonly Share[], topics: PartitionCounts, taken: Taken): void {
+  const readers = readersOf(shares, topics);
   // Topics with few readers first: the others have more choice.
   const inOrder = [...topics].toSorted(([one], [other]) => readers.get(one)!.length - readers.get(other)!.length);
   for (const [topicId, count] of inOrder) {
@@ -74,7 +114,6 @@ function uniform(members: readonly AssignorMember[], topics: PartitionCounts): M
     }
   }
   while (evenOut(inOrder, readers)); // what one topic has moved may let another move
-  return new Map(shares.map(({ member, partitions }) => [member.memberId, fromSets(partitions)]));
 }
 
 function readersOf(shares: readonly Share[], topics: PartitionCounts): ReadonlyMap<Uuid, Share[]> {
@@ -84,7 +123,7 @@ function readersOf(shares: readonly Share[], topics: PartitionCounts): ReadonlyM
 }
 
 /** Leaves with each what it has and still reads. Answers what is not free any more. */
-function keepPrevious(shares: readonly Share[], topics: PartitionCounts): ReadonlyMap<Uuid, ReadonlySet<number>> {
+function keepPrevious(shares: readonly Share[], topics: PartitionCounts): Taken {
   const taken = new Map<Uuid, Set<number>>([...topics.keys()].map((topicId) => [topicId, new Set()]));
   for (const share of shares) {
     for (const [topicId, partitions] of share.member.previous) {

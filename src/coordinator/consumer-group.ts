@@ -16,7 +16,7 @@ import type { Uuid } from "../base/uuid.ts";
 import { groupSetting } from "../config/group-config.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import { RESOURCE_GROUP } from "../state/state.ts";
-import { type Assignment, isEqual, NOTHING, toAssignment, toTopicPartitions } from "./assignment.ts";
+import { type Assignment, difference, isEqual, NOTHING, toAssignment, toTopicPartitions, union } from "./assignment.ts";
 import { ASSIGNORS, type AssignorMember, type PartitionCounts } from "./assignors.ts";
 import { ClassicGroup, type JoinRequest, type MemberClaim, type SyncRequest } from "./classic-group.ts";
 import type { JoinReply, SyncReply } from "./classic-member.ts";
@@ -132,8 +132,11 @@ export class ConsumerGroup implements Group {
     if (consumer === undefined) return group;
     group.epoch = consumer.epoch;
     group.assignmentEpoch = consumer.assignmentEpoch;
-    for (const [memberId, target] of consumer.targets) group.#targets.set(memberId, target);
-    for (const member of consumer.members.values()) group.#startTimes(group.#seat(undefined, member), now);
+    for (const member of consumer.members.values()) {
+      group.#startTimes(group.#seat(undefined, member), now);
+      const target = consumer.targets.get(member.memberId);
+      if (target !== undefined) group.#targets.set(member.memberId, target);
+    }
     return group;
   }
 
@@ -247,6 +250,8 @@ export class ConsumerGroup implements Group {
       if ("errorCode" in claimed) return refuse(claimed.errorCode);
       known = claimed;
     }
+    // Out already, and does not know: it uses what others may have by now. Kafka lets it in; so it has to let go first.
+    if (known === undefined && subscription.owned.length > 0) return refuse(ErrorCode.UNKNOWN_MEMBER_ID);
     const said: ConsumerMember = {
       ...(known ?? newMember(memberId)),
       instanceId: instanceId ?? known?.instanceId ?? null,
@@ -263,7 +268,7 @@ export class ConsumerGroup implements Group {
     this.#context.deadlines.cancel(seat.join);
     this.#startSession(seat, now);
     this.#context.deadlines.arm(seat.sync, now.nowMs + request.rebalanceTimeoutMs);
-    if (replaced !== undefined) this.#becomeClassicIfAllAre(now, effects, false);
+    if (replaced !== undefined) this.#becomeClassicIfAllAre(now, effects);
     effects.answer(caller, {
       memberId,
       generationId: updated.memberEpoch,
@@ -654,14 +659,15 @@ export class ConsumerGroup implements Group {
     this.epoch += 1;
     effects.append({ type: 26, value: { groupId: this.groupId, memberIds } });
     this.#storeTargets(new Map(), effects);
-    if (hadConsumers) this.#becomeClassicIfAllAre(now, effects, true);
+    if (hadConsumers) this.#becomeClassicIfAllAre(now, effects);
   }
 
   /** The last member of the consumer protocol is gone: those that are left go on as a classic group. */
-  #becomeClassicIfAllAre(now: Moment, effects: Effects, rebalance: boolean): void {
+  #becomeClassicIfAllAre(now: Moment, effects: Effects): void {
     if (this.isEmpty || !this.#context.mayBecomeClassic(this.#seats.size)) return;
     for (const { classic } of this.members()) if (classic === null) return;
     this.close();
+    const isComplete = this.state === "Stable";
     const members = [...this.members()].map((member) => ({
       memberId: member.memberId,
       instanceId: member.instanceId,
@@ -670,7 +676,11 @@ export class ConsumerGroup implements Group {
       sessionTimeoutMs: member.classic!.sessionTimeoutMs,
       rebalanceTimeoutMs: member.rebalanceTimeoutMs,
       protocols: member.classic!.protocols,
-      assignment: writeAssignment(subscriptionVersion(member), this.#byName(this.target(member.memberId))),
+      // What it uses, and not what it was meant to: the group may be taken over again before it has let go.
+      assignment: writeAssignment(
+        subscriptionVersion(member),
+        this.#byName(union(member.assigned, member.pendingRevocation)),
+      ),
     }));
     const group = ClassicGroup.fromMembers(
       { groupId: this.groupId, generation: this.epoch, members },
@@ -679,7 +689,7 @@ export class ConsumerGroup implements Group {
     );
     this.#context.replace(group);
     effects.append(group.stored());
-    if (rebalance) group.rebalance(now, effects);
+    if (!isComplete) group.rebalance(now, effects);
   }
 
   /** Whether an assignor is left that all members of the classic protocol have. */
@@ -729,6 +739,8 @@ export class ConsumerGroup implements Group {
 function classicMembers(classic: ClassicGroup, context: GroupContext): ConsumerMember[] | Refusal {
   const { generation, protocolName } = classic;
   const members: ConsumerMember[] = [];
+  // In the middle of a rebalance what members had before may have been given to others: nothing is counted twice.
+  let taken = NOTHING;
   for (const each of classic.members.values()) {
     const subscription = readSubscription(each.metadata(protocolName) ?? each.protocols[0]!.metadata);
     const assignment = readAssignment(each.assignment);
@@ -738,6 +750,8 @@ function classicMembers(classic: ClassicGroup, context: GroupContext): ConsumerM
         errorMessage: `Cannot upgrade classic group ${classic.groupId} to consumer group: a member's metadata cannot be read.`,
       };
     }
+    const assigned = difference(byId(assignment, context), taken);
+    taken = union(taken, assigned);
     members.push({
       ...newMember(each.memberId),
       instanceId: each.instanceId,
@@ -749,7 +763,7 @@ function classicMembers(classic: ClassicGroup, context: GroupContext): ConsumerM
       classic: { sessionTimeoutMs: each.sessionTimeoutMs, protocols: each.protocols },
       memberEpoch: generation,
       previousMemberEpoch: generation,
-      assigned: byId(assignment, context),
+      assigned,
     });
   }
   return members;
