@@ -230,10 +230,9 @@ export class ConsumerGroup implements Group {
 
   /** JoinGroup of a member of the classic protocol. */
   join(request: JoinRequest, caller: Caller<JoinReply>, now: Moment, effects: Effects): void {
-    const refuse = (errorCode: ErrorCode, memberId = request.memberId): void =>
-      effects.answer(caller, { errorCode, memberId });
+    const refuse = (errorCode: ErrorCode, memberId = ""): void => effects.answer(caller, { errorCode, memberId });
     const { instanceId, protocols, version } = request;
-    if (this.#isFullFor(request.memberId)) return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, "");
+    if (this.#isFullFor(request.memberId)) return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED);
     const subscription = readSubscription(protocols[0]?.metadata ?? Buffer.alloc(0));
     if (subscription === undefined || !this.#supports(request)) return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
     const isUnnamed = request.memberId === "";
@@ -262,7 +261,7 @@ export class ConsumerGroup implements Group {
       subscribedTopicNames: sortedNames(subscription.topics),
       classic: { sessionTimeoutMs: request.sessionTimeoutMs, protocols },
     };
-    if (!this.#hasRoomFor(known, said)) return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED, "");
+    if (!this.#hasRoomFor(known, said)) return refuse(ErrorCode.GROUP_MAX_SIZE_REACHED);
     const updated = this.#advance(known, said, this.#byId(subscription.owned), now, effects);
     const seat = this.#seats.get(memberId)!;
     this.#context.deadlines.cancel(seat.join);

@@ -49,6 +49,11 @@ export const DIFFERENCES: readonly Difference[] = [
     covers: ({ path }) => path === "finalizedFeaturesEpoch",
   },
   {
+    apis: ["ConsumerGroupHeartbeat", "ConsumerGroupDescribe"],
+    reason: "Which of its partitions a member gives up or gets is the assignor's choice; how many it has is not.",
+    covers: ({ path }) => /ssignment\.topicPartitions\[\]\.partitions\[\]$/.test(path),
+  },
+  {
     apis: ["DescribeLogDirs"],
     reason:
       "Records that were deleted count in Kafka until their segment goes; here a partition is what can be read of it.",
