@@ -34,6 +34,8 @@ import { handleListPartitionReassignments } from "./handlers/46-list-partition-r
 import { handleOffsetDelete } from "./handlers/47-offset-delete.ts";
 import { handleDescribeCluster } from "./handlers/60-describe-cluster.ts";
 import { handleDescribeProducers } from "./handlers/61-describe-producers.ts";
+import { handleConsumerGroupHeartbeat } from "./handlers/68-consumer-group-heartbeat.ts";
+import { handleConsumerGroupDescribe } from "./handlers/69-consumer-group-describe.ts";
 import { handleListConfigResources } from "./handlers/74-list-config-resources.ts";
 import { handleDescribeTopicPartitions } from "./handlers/75-describe-topic-partitions.ts";
 
@@ -73,6 +75,8 @@ const HANDLERS: readonly Handler[] = [
   handler(APIS.offsetDelete, handleOffsetDelete),
   handler(APIS.describeCluster, handleDescribeCluster),
   handler(APIS.describeProducers, handleDescribeProducers),
+  handler(APIS.consumerGroupHeartbeat, handleConsumerGroupHeartbeat),
+  handler(APIS.consumerGroupDescribe, handleConsumerGroupDescribe),
   handler(APIS.listConfigResources, handleListConfigResources),
   handler(APIS.describeTopicPartitions, handleDescribeTopicPartitions),
 ];

@@ -16,8 +16,16 @@ interface Bounds {
 
 /** In the order in which Kafka looks at them. */
 const BOUNDS: readonly Bounds[] = [
-  bounds("consumer", "heartbeat.interval.ms"),
-  bounds("consumer", "session.timeout.ms"),
+  {
+    key: "consumer.heartbeat.interval.ms",
+    min: "group.consumer.min.heartbeat.interval.ms",
+    max: "group.consumer.max.heartbeat.interval.ms",
+  },
+  {
+    key: "consumer.session.timeout.ms",
+    min: "group.consumer.min.session.timeout.ms",
+    max: "group.consumer.max.session.timeout.ms",
+  },
   bounds("share", "heartbeat.interval.ms"),
   bounds("share", "session.timeout.ms"),
   bounds("share", "record.lock.duration.ms"),
@@ -64,6 +72,15 @@ function conflict(texts: Texts, layers: BrokerLayers): string | null {
     if (value(longer) <= value(shorter)) return `${longer} must be greater than ${shorter}`;
   }
   return null;
+}
+
+/** A setting of a group as it is now, in milliseconds. */
+export function groupSetting(
+  key: "consumer.heartbeat.interval.ms" | "consumer.session.timeout.ms",
+  texts: Texts,
+  layers: BrokerLayers,
+): number {
+  return resolveKey(key, texts, layers).value as number;
 }
 
 function resolveKey(key: GroupKey, texts: Texts, layers: BrokerLayers): Checked<unknown> {

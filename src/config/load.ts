@@ -202,6 +202,11 @@ function conflicts(config: BrokerConfig, layers: BrokerLayers): string[] {
   for (const [small, large] of [
     ["socket.request.max.bytes", "queued.max.request.bytes"],
     ["wal.group.max.bytes", "wal.segment.bytes"],
+    ["group.consumer.min.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms"],
+    ["group.consumer.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms"],
+    ["group.consumer.min.session.timeout.ms", "group.consumer.session.timeout.ms"],
+    ["group.consumer.session.timeout.ms", "group.consumer.max.session.timeout.ms"],
+    ["group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms"],
   ] as const) {
     const [smaller, larger] = [config[small], config[large]];
     if (smaller > larger) errors.push(`${small} (${smaller}) is more than ${large} (${larger}): raise the latter`);

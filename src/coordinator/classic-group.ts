@@ -18,7 +18,7 @@ import { assert } from "../base/assert.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import type { StateRecord } from "../state/state-record.ts";
 import { ClassicMember, type JoinReply, type MemberFields, type Protocol, type SyncReply } from "./classic-member.ts";
-import { CONSUMER_PROTOCOL_TYPE, subscribedTopics } from "./consumer-subscription.ts";
+import { CONSUMER_PROTOCOL_TYPE, subscribedTopics } from "./consumer-protocol.ts";
 import { Deadline } from "./deadlines.ts";
 import type { Caller, Effects, Moment } from "./effects.ts";
 import type { Committer, Group, GroupContext } from "./group.ts";
@@ -110,8 +110,55 @@ export class ClassicGroup implements Group {
     return group;
   }
 
+  /** A stable group of members that come from somewhere else. It chooses its assignor and its leader itself. */
+  static fromMembers(
+    from: { readonly groupId: string; readonly generation: number; readonly members: readonly MemberFields[] },
+    context: GroupContext,
+    now: Moment,
+  ): ClassicGroup {
+    const group = new ClassicGroup(from.groupId, context, now);
+    group.#lastGeneration = from.generation;
+    group.#take(
+      {
+        ...from,
+        protocolType: CONSUMER_PROTOCOL_TYPE,
+        protocolName: null,
+        leader: from.members[0]?.memberId ?? null,
+        stateTimestamp: now.wallMs,
+        members: [...from.members],
+      },
+      now,
+    );
+    group.protocolName = group.#choose();
+    group.#readTopics();
+    return group;
+  }
+
   get isEmpty(): boolean {
     return this.state === "Empty";
+  }
+
+  /** The highest generation that members have been told of. */
+  get lastGeneration(): number {
+    return this.#lastGeneration;
+  }
+
+  get usesConsumerProtocol(): boolean {
+    return this.#isOfConsumers;
+  }
+
+  /** The group goes on as one of another type: whoever waits is told to come again. */
+  abandon(effects: Effects): void {
+    for (const member of this.members.values()) {
+      answerJoin(member, { errorCode: ErrorCode.REBALANCE_IN_PROGRESS, memberId: member.memberId }, effects);
+      answerSync(member, ErrorCode.REBALANCE_IN_PROGRESS, effects);
+    }
+    this.close();
+  }
+
+  /** Has all members join again. */
+  rebalance(now: Moment, effects: Effects): void {
+    this.#rebalance(now, effects);
   }
 
   get isIdle(): boolean {
@@ -146,7 +193,7 @@ export class ClassicGroup implements Group {
 
   /** A group that has become too large while the broker was away rebalances, so that it can be cut down. */
   checkSize(now: Moment, effects: Effects): void {
-    if (this.members.size > this.#context.settings()["group.max.size"]) this.#prepareRebalance(now, effects);
+    if (this.members.size > this.#context.state.broker["group.max.size"]) this.#prepareRebalance(now, effects);
   }
 
   join(request: JoinRequest, caller: Caller<JoinReply>, now: Moment, effects: Effects): void {
@@ -215,6 +262,11 @@ export class ClassicGroup implements Group {
     return this.state === "CompletingRebalance" ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE;
   }
 
+  /** Whoever reads offsets of a classic group does not have to be in it. */
+  fetchProblem(): ErrorCode {
+    return ErrorCode.NONE;
+  }
+
   offsetDeleteProblem(): ErrorCode {
     return this.isEmpty || this.#isOfConsumers ? ErrorCode.NONE : ErrorCode.NON_EMPTY_GROUP;
   }
@@ -275,7 +327,7 @@ export class ClassicGroup implements Group {
    * large loses those who come last.
    */
   #hasRoomFor({ memberId, protocols }: JoinRequest): boolean {
-    const settings = this.#context.settings();
+    const settings = this.#context.state.broker;
     const member = this.members.get(memberId);
     if (this.state !== "Empty") {
       let others = this.members.size;
@@ -456,7 +508,7 @@ export class ClassicGroup implements Group {
     const isFirst = this.isEmpty;
     this.#enter("PreparingRebalance", now);
     if (isFirst) {
-      const delayMs = this.#context.settings()["group.initial.rebalance.delay.ms"];
+      const delayMs = this.#context.state.broker["group.initial.rebalance.delay.ms"];
       const remainingMs = Math.max(this.#rebalanceTimeoutMs - delayMs, 0);
       this.#initialDelay = { delayMs, remainingMs, memberAdded: false };
       this.#context.deadlines.arm(this.#joinDeadline, now.nowMs + delayMs);
@@ -473,7 +525,7 @@ export class ClassicGroup implements Group {
       return this.#completeJoin(now, effects);
     }
     // More members have come in the meantime, so there may be still more.
-    const delayMs = Math.min(this.#context.settings()["group.initial.rebalance.delay.ms"], initial.remainingMs);
+    const delayMs = Math.min(this.#context.state.broker["group.initial.rebalance.delay.ms"], initial.remainingMs);
     const remainingMs = Math.max(initial.remainingMs - initial.delayMs, 0);
     this.#initialDelay = { delayMs, remainingMs, memberAdded: false };
     this.#context.deadlines.arm(this.#joinDeadline, now.nowMs + delayMs);

@@ -10,6 +10,18 @@ import { ErrorCode } from "../protocol/errors.ts";
 import type { State } from "../state/state.ts";
 import { ClassicGroup, type JoinRequest, type MemberClaim, type SyncRequest } from "./classic-group.ts";
 import type { JoinReply, SyncReply } from "./classic-member.ts";
+import { ConsumerGroup } from "./consumer-group.ts";
+import {
+  type ConsumerHeartbeat,
+  type ConsumerReply,
+  heartbeatProblem,
+  isLeaving,
+  noConsumerGroup,
+  noGroup,
+  notOfConsumers,
+  type Refusal,
+} from "./consumer-heartbeat.ts";
+import { JOIN_EPOCH } from "./consumer-member.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Caller, Effects, Moment } from "./effects.ts";
 import type { Committer, Group, GroupContext } from "./group.ts";
@@ -53,14 +65,20 @@ export class GroupCoordinator {
     this.#fold = options.fold;
     this.#context = {
       deadlines: this.#deadlines,
-      settings: () => options.state.broker,
+      state: options.state,
       newId: options.newId,
+      mayBecomeClassic: (members) => this.#may("DOWNGRADE") && members <= options.state.broker["group.max.size"],
+      replace: (group) => void this.#groups.set(group.groupId, group),
     };
   }
 
   /** Takes up the groups that the log knows. Call it once, before anything else. */
   restore(now: Moment, effects: Effects): void {
     for (const stored of this.#fold.groups()) {
+      if (stored.consumer !== undefined) {
+        this.#groups.set(stored.groupId, ConsumerGroup.restore(stored, this.#context, now));
+        continue;
+      }
       const group = ClassicGroup.restore(stored, this.#context, now);
       this.#groups.set(stored.groupId, group);
       group.checkSize(now, effects);
@@ -79,18 +97,27 @@ export class GroupCoordinator {
     }
   }
 
-  group(groupId: string): Group | undefined {
-    return this.#groups.get(groupId);
+  newMemberId(): string {
+    return this.#context.newId();
   }
 
-  /** In order of creation. */
-  groups(): IterableIterator<Group> {
-    return this.#groups.values();
+  group(groupId: string): Group | undefined {
+    return this.#groups.get(groupId);
   }
 
   classicGroup(groupId: string): ClassicGroup | undefined {
     const group = this.#groups.get(groupId);
     return group instanceof ClassicGroup ? group : undefined;
+  }
+
+  consumerGroup(groupId: string): ConsumerGroup | undefined {
+    const group = this.#groups.get(groupId);
+    return group instanceof ConsumerGroup ? group : undefined;
+  }
+
+  /** In order of creation. */
+  groups(): IterableIterator<Group> {
+    return this.#groups.values();
   }
 
   join(request: JoinRequest, caller: Caller<JoinReply>, now: Moment, effects: Effects): void {
@@ -105,8 +132,9 @@ export class GroupCoordinator {
       return refuse(ErrorCode.INVALID_SESSION_TIMEOUT);
     }
     const present = this.#groups.get(request.groupId);
-    if (present instanceof ClassicGroup) return present.join(request, caller, now, effects);
-    if (present !== undefined) return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
+    if (present !== undefined && (present.type === "classic" || !present.isEmpty)) {
+      return present.join(request, caller, now, effects);
+    }
     if (request.memberId !== "") return refuse(ErrorCode.UNKNOWN_MEMBER_ID);
     const group = new ClassicGroup(request.groupId, this.#context, now);
     this.#groups.set(group.groupId, group);
@@ -114,21 +142,42 @@ export class GroupCoordinator {
     group.join(request, caller, now, effects);
   }
 
+  /** The one request of the consumer protocol (KIP-848). */
+  consumerHeartbeat(request: ConsumerHeartbeat, now: Moment, effects: Effects): ConsumerReply {
+    const settings = this.#state.broker;
+    if (!settings["group.coordinator.rebalance.protocols"].includes("consumer")) {
+      return { errorCode: ErrorCode.UNSUPPORTED_VERSION };
+    }
+    const problem = heartbeatProblem(request, settings["group.consumer.assignors"]);
+    if (problem !== undefined) return problem;
+    const group = this.#groups.get(request.groupId);
+    if (isLeaving(request)) {
+      if (group instanceof ConsumerGroup) return group.leave848(request, now, effects);
+      return group === undefined ? noGroup(request.groupId) : notOfConsumers(request.groupId);
+    }
+    if (group instanceof ConsumerGroup) return group.heartbeat848(request, now, effects);
+    if (request.memberEpoch !== JOIN_EPOCH) {
+      return group === undefined ? noConsumerGroup(request.groupId) : notOfConsumers(request.groupId);
+    }
+    const made = this.#newConsumerGroup(request.groupId, group, now, effects);
+    return made instanceof ConsumerGroup ? made.heartbeat848(request, now, effects) : made;
+  }
+
   sync(request: SyncRequest, caller: Caller<SyncReply>, now: Moment, effects: Effects): void {
-    const group = this.#classicWithMembers(request.groupId);
+    const group = this.#withMembers(request.groupId);
     if (typeof group === "number") return effects.answer(caller, { errorCode: group });
     group.sync(request, caller, now, effects);
   }
 
   heartbeat(groupId: string, claim: MemberClaim & { readonly generation: number }, now: Moment): ErrorCode {
-    const group = this.#classicWithMembers(groupId);
+    const group = this.#withMembers(groupId);
     return typeof group === "number" ? group : group.heartbeat(claim, now);
   }
 
   /** Answers an error code for each member, or one for all. */
   leave(groupId: string, claims: readonly MemberClaim[], now: Moment, effects: Effects): ErrorCode[] | ErrorCode {
     if (groupId === "") return ErrorCode.INVALID_GROUP_ID;
-    const group = this.classicGroup(groupId);
+    const group = this.#groups.get(groupId);
     if (group === undefined) return claims.map(() => ErrorCode.UNKNOWN_MEMBER_ID);
     return group.leave(claims, now, effects);
   }
@@ -138,6 +187,11 @@ export class GroupCoordinator {
     return this.#fold.group(groupId)?.offsets ?? NO_OFFSETS;
   }
 
+  /** Whether somebody who says to be this member may read the group's offsets. Anybody may who is none: null, -1. */
+  fetchProblem(groupId: string, memberId: string | null, memberEpoch: number): ErrorCode {
+    return this.#groups.get(groupId)?.fetchProblem(memberId, memberEpoch) ?? ErrorCode.NONE;
+  }
+
   /** Commits all offsets of a request, or none. */
   commit(request: CommitRequest, now: Moment, effects: Effects): ErrorCode {
     const { groupId, committer, topics, retentionMs } = request;
@@ -145,7 +199,7 @@ export class GroupCoordinator {
     if (group === undefined && committer.generation >= 0) {
       return request.version >= GROUP_NOT_FOUND_SINCE ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION;
     }
-    const problem = group?.commitProblem(committer) ?? ErrorCode.NONE;
+    const problem = group?.commitProblem(committer, request.version) ?? ErrorCode.NONE;
     if (problem !== ErrorCode.NONE) return problem;
     group?.heardFrom(committer.memberId, now);
     if (topics.length === 0) return ErrorCode.NONE;
@@ -228,9 +282,36 @@ export class GroupCoordinator {
     return all ? undefined : expired;
   }
 
-  #classicWithMembers(groupId: string): ClassicGroup | ErrorCode {
+  #withMembers(groupId: string): Group | ErrorCode {
     if (groupId === "") return ErrorCode.INVALID_GROUP_ID;
-    const group = this.classicGroup(groupId);
+    const group = this.#groups.get(groupId);
     return group === undefined || group.isEmpty ? ErrorCode.UNKNOWN_MEMBER_ID : group;
+  }
+
+  /** A group for the first member of the consumer protocol: a new one, or what there is taken over. */
+  #newConsumerGroup(
+    groupId: string,
+    present: Group | undefined,
+    now: Moment,
+    effects: Effects,
+  ): ConsumerGroup | Refusal {
+    let group: ConsumerGroup | Refusal;
+    if (present instanceof ClassicGroup && !present.isEmpty) {
+      const isTooLarge = present.members.size > this.#state.broker["group.consumer.max.size"];
+      if (!this.#may("UPGRADE") || !present.usesConsumerProtocol || isTooLarge) return notOfConsumers(groupId);
+      group = ConsumerGroup.fromClassic(present, this.#context, now, effects);
+      if (!(group instanceof ConsumerGroup)) return group;
+    } else {
+      present?.close();
+      group = new ConsumerGroup(groupId, this.#context);
+    }
+    this.#groups.set(groupId, group);
+    return group;
+  }
+
+  /** Whether groups may change their protocol while they have members (`group.consumer.migration.policy`). */
+  #may(direction: "UPGRADE" | "DOWNGRADE"): boolean {
+    const policy = this.#state.broker["group.consumer.migration.policy"].toUpperCase();
+    return policy === "BIDIRECTIONAL" || policy === direction;
   }
 }

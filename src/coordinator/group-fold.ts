@@ -8,8 +8,17 @@ import type { Int64 } from "../base/int64.ts";
 import type { Uuid } from "../base/uuid.ts";
 import type { Message } from "../protocol/codec/message.ts";
 import type { Fold } from "../state/fold.ts";
-import type { classicGroupStored, groupSlice, offsetsCommitted, offsetsDeleted } from "../state/group-records.ts";
+import type {
+  classicGroupStored,
+  consumerGroupAssigned,
+  groupSlice,
+  offsetsCommitted,
+  offsetsDeleted,
+} from "../state/group-records.ts";
 import type { Slice, StateRecord } from "../state/state-record.ts";
+import { type Assignment, toAssignment, toTopicPartitions } from "./assignment.ts";
+import type { Protocol } from "./classic-member.ts";
+import { type ConsumerMember, fromStored, type StoredMember, toStored } from "./consumer-member.ts";
 
 export interface CommittedOffset {
   offset: Int64;
@@ -27,10 +36,21 @@ export type Offsets = ReadonlyMap<Uuid, ReadonlyMap<number, CommittedOffset>>;
 /** A group of the classic protocol as it is stored. */
 export type StoredClassicGroup = Message<typeof classicGroupStored>;
 
+/** A group of the consumer protocol as it is stored. */
+export interface StoredConsumerGroup {
+  readonly epoch: number;
+  readonly assignmentEpoch: number;
+  /** By member id. */
+  readonly members: ReadonlyMap<string, ConsumerMember>;
+  /** What the members are led to, by member id. */
+  readonly targets: ReadonlyMap<string, Assignment>;
+}
+
 export interface StoredGroup {
   readonly groupId: string;
-  /** undefined: nothing but offsets is known of it. */
+  /** Without this and `consumer` nothing but offsets is known of it. There is never both. */
   readonly classic: StoredClassicGroup | undefined;
+  readonly consumer: StoredConsumerGroup | undefined;
   /** The highest generation that members may have been told of. */
   readonly lastGeneration: number;
   readonly offsets: Offsets;
@@ -39,11 +59,27 @@ export interface StoredGroup {
 /** More rebalances than any group gets to. Generations are int32. */
 const MOST_LOST_GENERATIONS = 1_000_000;
 
+class StoredConsumers implements StoredConsumerGroup {
+  epoch = 0;
+  assignmentEpoch = 0;
+  readonly members = new Map<string, ConsumerMember>();
+  readonly targets = new Map<string, Assignment>();
+
+  setTargets(targets: Message<typeof consumerGroupAssigned>["targets"]): void {
+    for (const { memberId, partitions } of targets) this.targets.set(memberId, toAssignment(partitions));
+  }
+
+  setMember(stored: StoredMember): void {
+    this.members.set(stored.memberId, fromStored(ownedMember(stored)));
+  }
+}
+
 /** Records before `stampedAt` are in it already. */
 class Stored implements StoredGroup {
   readonly groupId: string;
   readonly stampedAt: number;
   classic: StoredClassicGroup | undefined;
+  consumer: StoredConsumers | undefined;
   lastGeneration = 0;
   readonly offsets = new Map<Uuid, Map<number, CommittedOffset>>();
 
@@ -87,12 +123,36 @@ export class GroupFold implements Fold {
         const group = this.#groupAt(record.value.groupId, position);
         if (group === undefined) return;
         group.classic = owned(record.value);
+        group.consumer = undefined;
         group.lastGeneration = Math.max(group.lastGeneration, record.value.generation);
         return;
       }
       case 24: {
         const group = this.#groupAt(record.value.groupId, position);
         if (group !== undefined) group.lastGeneration = Math.max(group.lastGeneration, record.value.generation);
+        return;
+      }
+      case 25: {
+        const { groupId, ...member } = record.value;
+        this.#consumersAt(groupId, position)?.setMember(member);
+        return;
+      }
+      case 26: {
+        const consumers = this.#consumersAt(record.value.groupId, position);
+        if (consumers === undefined) return;
+        for (const memberId of record.value.memberIds) {
+          consumers.members.delete(memberId);
+          consumers.targets.delete(memberId);
+        }
+        return;
+      }
+      case 27: {
+        const { groupId, epoch, assignmentEpoch, targets } = record.value;
+        const consumers = this.#consumersAt(groupId, position);
+        if (consumers === undefined) return;
+        consumers.epoch = epoch;
+        consumers.assignmentEpoch = assignmentEpoch;
+        consumers.setTargets(targets);
         return;
       }
       case 1:
@@ -117,10 +177,17 @@ export class GroupFold implements Fold {
 
   restore(slice: Slice): void {
     if (slice.type !== 20) return;
-    const { groupId, lastGeneration, classic, offsets, stampedAt } = slice.value;
+    const { groupId, lastGeneration, classic, consumer, offsets, stampedAt } = slice.value;
     const group = new Stored(groupId, Number(stampedAt));
-    const [stored] = classic;
-    if (stored !== undefined) group.classic = owned({ groupId, ...stored });
+    for (const stored of classic) group.classic = owned({ groupId, ...stored });
+    for (const { epoch, assignmentEpoch, targets, members } of consumer) {
+      const consumers = new StoredConsumers();
+      consumers.epoch = epoch;
+      consumers.assignmentEpoch = assignmentEpoch;
+      consumers.setTargets(targets);
+      for (const member of members) consumers.setMember(member);
+      group.consumer = consumers;
+    }
     group.lastGeneration = lastGeneration;
     for (const { topicId, partitions } of offsets) {
       const byPartition = new Map<number, CommittedOffset>();
@@ -131,7 +198,10 @@ export class GroupFold implements Fold {
   }
 
   skipLost(): void {
-    for (const group of this.#groups.values()) group.lastGeneration += MOST_LOST_GENERATIONS;
+    for (const group of this.#groups.values()) {
+      group.lastGeneration += MOST_LOST_GENERATIONS;
+      if (group.consumer !== undefined) group.consumer.epoch += MOST_LOST_GENERATIONS;
+    }
   }
 
   /** The group to apply a record to, made when there is none; undefined when the record is in it already. */
@@ -142,6 +212,15 @@ export class GroupFold implements Fold {
       this.#groups.set(groupId, group);
     }
     return position >= group.stampedAt ? group : undefined;
+  }
+
+  /** The same of a group of the consumer protocol, which the group becomes if it is another. */
+  #consumersAt(groupId: string, position: number): StoredConsumers | undefined {
+    const group = this.#groupAt(groupId, position);
+    if (group === undefined) return undefined;
+    group.classic = undefined;
+    group.consumer ??= new StoredConsumers();
+    return group.consumer;
   }
 
   #commit(value: Message<typeof offsetsCommitted>, position: number): void {
@@ -185,24 +264,49 @@ export class GroupFold implements Fold {
 function owned(group: StoredClassicGroup): StoredClassicGroup {
   const members = group.members.map((member) => ({
     ...member,
-    protocols: member.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),
+    protocols: member.protocols.map(ownedProtocol),
     assignment: Buffer.from(member.assignment),
   }));
   return { ...group, members };
 }
 
+function ownedMember(member: StoredMember): StoredMember {
+  const { classic } = member;
+  if (classic === null) return member;
+  return { ...member, classic: { ...classic, protocols: classic.protocols.map(ownedProtocol) } };
+}
+
+function ownedProtocol({ name, metadata }: Protocol): Protocol {
+  return { name, metadata: Buffer.from(metadata) };
+}
+
 function sliceOf(
-  { groupId, lastGeneration, classic, offsets }: Stored,
+  { groupId, lastGeneration, classic, consumer, offsets }: Stored,
   stampedAt: Position,
 ): Message<typeof groupSlice> {
   return {
     groupId,
     lastGeneration,
     classic: classic === undefined ? [] : [classic],
+    consumer: consumer === undefined ? [] : [consumerSlice(consumer)],
     offsets: [...offsets].map(([topicId, byPartition]) => ({
       topicId,
       partitions: [...byPartition].map(([partition, committed]) => ({ partition, ...committed })),
     })),
     stampedAt,
+  };
+}
+
+function consumerSlice({
+  epoch,
+  assignmentEpoch,
+  members,
+  targets,
+}: StoredConsumers): Message<typeof groupSlice>["consumer"][number] {
+  return {
+    epoch,
+    assignmentEpoch,
+    targets: [...targets].map(([memberId, partitions]) => ({ memberId, partitions: toTopicPartitions(partitions) })),
+    members: [...members.values()].map(toStored),
   };
 }

@@ -2,10 +2,12 @@
  * What the coordinator has to know of a group, whatever protocol its members speak. Each protocol has a file of its own:
  * `classic-group.ts`, and others beside it.
  */
-import type { BrokerConfig } from "../config/tables.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
+import type { State } from "../state/state.ts";
+import type { JoinRequest, MemberClaim, SyncRequest } from "./classic-group.ts";
+import type { JoinReply, SyncReply } from "./classic-member.ts";
 import type { Deadlines } from "./deadlines.ts";
-import type { Moment } from "./effects.ts";
+import type { Caller, Effects, Moment } from "./effects.ts";
 import type { CommittedOffset } from "./group-fold.ts";
 
 /** Kafka's names, as ListGroups answers them. */
@@ -14,10 +16,14 @@ export type GroupType = "classic" | "consumer";
 /** What all groups of a coordinator share. */
 export interface GroupContext {
   readonly deadlines: Deadlines;
-  /** The broker's settings as they are now. */
-  readonly settings: () => BrokerConfig;
+  /** Read only. */
+  readonly state: State;
   /** A new id that nobody can guess, in the form of a UUID. */
   readonly newId: () => string;
+  /** Whether a consumer group may become a classic one of so many members (KIP-848, online downgrade). */
+  readonly mayBecomeClassic: (members: number) => boolean;
+  /** The group of this name is this one from now on. The other has let go of its deadlines. */
+  readonly replace: (group: Group) => void;
 }
 
 /** Who commits offsets. */
@@ -39,7 +45,13 @@ export interface Group {
   readonly isIdle: boolean;
   /** No members. */
   readonly isEmpty: boolean;
-  commitProblem(by: Committer): ErrorCode;
+  join(request: JoinRequest, caller: Caller<JoinReply>, now: Moment, effects: Effects): void;
+  sync(request: SyncRequest, caller: Caller<SyncReply>, now: Moment, effects: Effects): void;
+  heartbeat(claim: MemberClaim & { readonly generation: number }, now: Moment): ErrorCode;
+  /** Takes members out. Answers an error code for each. */
+  leave(claims: readonly MemberClaim[], now: Moment, effects: Effects): ErrorCode[];
+  commitProblem(by: Committer, version: number): ErrorCode;
+  fetchProblem(memberId: string | null, memberEpoch: number): ErrorCode;
   offsetDeleteProblem(): ErrorCode;
   isSubscribedTo(topicName: string): boolean;
   /** Since when (wall clock) nobody needs the offset of a topic that the group is not subscribed to; undefined: somebody may. */

@@ -46,6 +46,43 @@ const CLASSIC_GROUP = {
   ],
 };
 
+const PARTITIONS = [{ topicId: TOPIC_ID, partitions: [0, 3, 2 ** 31 - 1] }];
+const TARGETS = [
+  { memberId: "m-1", partitions: PARTITIONS },
+  { memberId: "m-2", partitions: [] },
+];
+const CONSUMER_MEMBER = {
+  memberId: "m-1",
+  instanceId: null,
+  rackId: null,
+  clientId: "app",
+  clientHost: "/127.0.0.1",
+  rebalanceTimeoutMs: 300_000,
+  serverAssignor: "uniform",
+  subscribedTopicNames: ["orders", "payments"],
+  subscribedTopicRegex: null,
+  classic: null,
+  memberEpoch: 9,
+  previousMemberEpoch: 8,
+  state: 2,
+  assigned: PARTITIONS,
+  pendingRevocation: [{ topicId: TOPIC_ID, partitions: [1] }],
+};
+const CLASSIC_MEMBER = {
+  ...CONSUMER_MEMBER,
+  memberId: "m-2",
+  instanceId: "i-2",
+  rackId: "r",
+  serverAssignor: null,
+  subscribedTopicNames: [],
+  subscribedTopicRegex: "ord.*",
+  classic: { sessionTimeoutMs: 45_000, protocols: [{ name: "range", metadata: Buffer.from("meta") }] },
+  memberEpoch: -2,
+  state: 1,
+  assigned: [],
+  pendingRevocation: [],
+};
+
 const RECORDS: readonly StateRecord[] = [
   { type: 1, value: { clusterId: CLUSTER_ID } },
   { type: 2, value: { brokerId: 1, incarnation: INCARNATION } },
@@ -90,7 +127,35 @@ const RECORDS: readonly StateRecord[] = [
   { type: 22, value: { groupId: "readers" } },
   { type: 23, value: { groupId: "readers", ...CLASSIC_GROUP } },
   { type: 24, value: { groupId: "readers", generation: 8 } },
+  { type: 25, value: { groupId: "readers", ...CONSUMER_MEMBER } },
+  { type: 25, value: { groupId: "readers", ...CLASSIC_MEMBER } },
+  { type: 26, value: { groupId: "readers", memberIds: ["m-1", "m-2"] } },
+  { type: 27, value: { groupId: "readers", epoch: 9, assignmentEpoch: 8, targets: TARGETS } },
 ];
+
+const CONSUMERS = { epoch: 9, assignmentEpoch: 8, targets: TARGETS, members: [CONSUMER_MEMBER, CLASSIC_MEMBER] };
+const GROUP_SLICE = {
+  groupId: "readers",
+  lastGeneration: 8,
+  classic: [CLASSIC_GROUP],
+  consumer: [],
+  offsets: [
+    {
+      topicId: TOPIC_ID,
+      partitions: [
+        {
+          partition: 2,
+          offset: 2 ** 40,
+          leaderEpoch: 3,
+          metadata: "m",
+          commitTimestamp: 1_700_000_000_000,
+          expireTimestamp: -1,
+        },
+      ],
+    },
+  ],
+  stampedAt: 2 ** 33 + 80,
+};
 
 const SNAPSHOT: readonly Slice[] = [
   {
@@ -157,30 +222,8 @@ const SNAPSHOT: readonly Slice[] = [
       stampedAt: 2 ** 33 + 79,
     },
   },
-  {
-    type: 20,
-    value: {
-      groupId: "readers",
-      lastGeneration: 8,
-      classic: [CLASSIC_GROUP],
-      offsets: [
-        {
-          topicId: TOPIC_ID,
-          partitions: [
-            {
-              partition: 2,
-              offset: 2 ** 40,
-              leaderEpoch: 3,
-              metadata: "m",
-              commitTimestamp: 1_700_000_000_000,
-              expireTimestamp: -1,
-            },
-          ],
-        },
-      ],
-      stampedAt: 2 ** 33 + 80,
-    },
-  },
+  { type: 20, value: GROUP_SLICE },
+  { type: 20, value: { ...GROUP_SLICE, classic: [], consumer: [CONSUMERS] } },
 ];
 
 function encoded(record: StateRecord): Buffer {
@@ -188,7 +231,9 @@ function encoded(record: StateRecord): Buffer {
 }
 
 test("reads and writes the released bytes of every type of record", () => {
-  const released = [...compatParagraphs("state-records-v0.hex"), ...compatParagraphs("group-records-v0.hex")];
+  const released = ["state-records-v0.hex", "group-records-v0.hex", "consumer-group-records-v0.hex"].flatMap(
+    compatParagraphs,
+  );
   assert.deepEqual(
     released.map((bytes) => decodeStateRecord(bytes.readUInt16LE(), bytes.subarray(TYPE_BYTES))),
     RECORDS,
@@ -198,24 +243,29 @@ test("reads and writes the released bytes of every type of record", () => {
     released.map((bytes) => bytes.subarray(TYPE_BYTES)),
   );
   assert.deepEqual(
-    RECORDS.map(({ type }) => type),
+    [...new Set(RECORDS.map(({ type }) => type))],
     Object.keys(STATE_RECORDS).map(Number),
     "there are bytes of every type",
   );
 });
 
 test("reads and writes the released bytes of every type of slice", () => {
-  const released = [...compatParagraphs("snapshot-slices-v0.hex"), ...compatParagraphs("group-slice-v0.hex")];
+  const released = [...compatParagraphs("snapshot-slices-v0.hex"), ...compatParagraphs("group-slice-v1.hex")];
   assert.deepEqual(released.map(decodeSlice), SNAPSHOT);
   assert.deepEqual(
     SNAPSHOT.map((slice) => encodeSlice(slice, new Writer())),
     released,
   );
   assert.deepEqual(
-    SNAPSHOT.map(({ type }) => type),
+    [...new Set(SNAPSHOT.map(({ type }) => type))],
     Object.keys(SLICES).map(Number),
     "there are bytes of every type",
   );
+});
+
+test("reads a group of before there were consumer groups", () => {
+  const [released] = compatParagraphs("group-slice-v0.hex");
+  assert.deepEqual(decodeSlice(released!), { type: 20, value: GROUP_SLICE });
 });
 
 test("every record and slice survives a round trip", () => {
@@ -227,7 +277,7 @@ test("every record and slice survives a round trip", () => {
     fc.assert(roundTrip, RUNS);
   }
   for (const [type, schema] of Object.entries(SLICES)) {
-    const roundTrip = fc.property(arbitraryMessage(schema as MessageSchema, 0), (value) => {
+    const roundTrip = fc.property(arbitraryMessage(schema as MessageSchema, schema.valid.max), (value) => {
       const slice = { type: Number(type), value } as unknown as Slice;
       assert.deepEqual(decodeSlice(encodeSlice(slice, new Writer())), slice);
     });

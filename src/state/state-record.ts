@@ -25,6 +25,9 @@ import { hasVersion } from "../protocol/codec/versions.ts";
 import type { Writer } from "../protocol/codec/writer.ts";
 import {
   classicGroupStored,
+  consumerGroupAssigned,
+  consumerMemberStored,
+  consumerMembersRemoved,
   generationBegun,
   groupDeleted,
   groupSlice,
@@ -146,6 +149,9 @@ export const STATE_RECORDS = {
   22: groupDeleted,
   23: classicGroupStored,
   24: generationBegun,
+  25: consumerMemberStored,
+  26: consumerMembersRemoved,
+  27: consumerGroupAssigned,
 } as const;
 
 export type StateRecordType = keyof typeof STATE_RECORDS;

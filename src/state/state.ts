@@ -80,6 +80,8 @@ export class State {
   snapshotEnd = 0;
   /** State records of no topic before this are in the snapshot already. */
   stampedAt = 0;
+  /** Changes whenever topics or partitions come or go: until then, what was found out about them holds. */
+  topicsVersion = 0;
   /** Position of the last group with state records before the snapshot. */
   previousStatePosition = NO_STATE_POSITION;
   readonly #topics = new Map<string, Topic>();
@@ -179,6 +181,7 @@ export class State {
       case 4:
         return this.#deleteTopic(record.value.topicId);
       case 5:
+        this.topicsVersion += 1;
         this.#topicsById.get(record.value.topicId)?.addPartitions(record.value.partitions);
         return;
       case 6:
@@ -200,6 +203,9 @@ export class State {
       case 22:
       case 23:
       case 24:
+      case 25:
+      case 26:
+      case 27:
         return; // of the folds
       default:
         unreachable(record);
@@ -224,6 +230,7 @@ export class State {
     assert(!this.#topics.has(fields.name) && !this.#topicsById.has(fields.id), `topic ${fields.name} exists already`);
     const topic = new Topic({ ...fields, config: resolveTopic(fields.overrides, this.#topicDefaults) });
     topic.addPartitions(fields.partitions);
+    this.topicsVersion += 1;
     this.#topics.set(topic.name, topic);
     this.#topicsById.set(topic.id, topic);
     const key = collisionKey(topic.name);
@@ -270,6 +277,7 @@ export class State {
   #deleteTopic(id: Uuid): void {
     const topic = this.#topicsById.get(id);
     if (topic === undefined) return; // deleted before the snapshot's slice of it was due
+    this.topicsVersion += 1;
     this.#topicsById.delete(id);
     this.#topics.delete(topic.name);
     const key = collisionKey(topic.name);

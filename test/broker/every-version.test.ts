@@ -12,7 +12,7 @@ import { ErrorCode } from "../../src/protocol/errors.ts";
 import { encodeBatch } from "../../src/protocol/record.ts";
 import { createTopic, PORT, produce, withBroker } from "./broker-simulation.ts";
 import { type Example, example, type Given } from "./example.ts";
-import { GROUP_ADMIN_EXAMPLES, GROUP_EXAMPLES, givenGroup } from "./group-examples.ts";
+import { CONSUMER_GROUP_EXAMPLES, GROUP_ADMIN_EXAMPLES, GROUP_EXAMPLES, givenGroup } from "./group-examples.ts";
 
 /** All went well. */
 const DONE = { errorCode: ErrorCode.NONE, errorMessage: null };
@@ -95,7 +95,7 @@ const EXAMPLES: readonly Example[] = [
       assert.equal(errorCode, ErrorCode.NONE);
       assert.deepEqual(apiKeys, OFFERED);
       assert.equal(finalizedFeaturesEpoch, version >= 3 ? 1 : -1);
-      assert.equal(finalizedFeatures.length, version >= 3 ? 1 : 0);
+      assert.equal(finalizedFeatures.length, version >= 3 ? 2 : 0);
     },
   }),
   example({
@@ -240,6 +240,7 @@ const EXAMPLES: readonly Example[] = [
       assert.deepEqual(topic!.partitions, [{ ...DONE, partitionIndex: 0, activeProducers: [] }]);
     },
   }),
+  ...CONSUMER_GROUP_EXAMPLES,
   example({
     api: APIS.listConfigResources,
     request: (version) => (version === 0 ? {} : { resourceTypes: [2] }),

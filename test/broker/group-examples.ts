@@ -171,3 +171,31 @@ export const GROUP_ADMIN_EXAMPLES: readonly Example[] = [
     },
   }),
 ];
+
+/** And these behind those of the cluster. */
+export const CONSUMER_GROUP_EXAMPLES: readonly Example[] = [
+  example({
+    api: APIS.consumerGroupHeartbeat,
+    request: (_, { topic }) => ({
+      groupId: "newcomers",
+      memberId: "newcomer",
+      memberEpoch: 0,
+      rebalanceTimeoutMs: 60_000,
+      subscribedTopicNames: [topic],
+      topicPartitions: [],
+    }),
+    check: ({ errorCode, memberId, memberEpoch, heartbeatIntervalMs, assignment }, _, { topicId }) => {
+      assert.deepEqual([errorCode, memberId, memberEpoch], [ErrorCode.NONE, "newcomer", 1]);
+      assert.equal(heartbeatIntervalMs, 5000);
+      assert.deepEqual(assignment, { topicPartitions: [{ topicId, partitions: [0] }] });
+    },
+  }),
+  example({
+    api: APIS.consumerGroupDescribe,
+    request: (_, { group }) => ({ groupIds: [group], includeAuthorizedOperations: true }),
+    check: ({ groups: [group] }) => {
+      assert.equal(group!.errorCode, ErrorCode.GROUP_ID_NOT_FOUND);
+      assert.equal(group!.errorMessage, "Group readers is not a consumer group.");
+    },
+  }),
+];

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Setting } from "../../src/config/setting.ts";
 import { BROKER_FOR_TOPIC } from "../../src/config/synonyms.ts";
-import { BROKER_SETTINGS, TOPIC_SETTINGS } from "../../src/config/tables.ts";
+import { BROKER_SETTINGS, GROUP_SETTINGS, TOPIC_SETTINGS } from "../../src/config/tables.ts";
 
 const SRC = fileURLToPath(new URL("../../src/", import.meta.url));
 /** Where settings are named without being read. */
@@ -30,12 +30,19 @@ test("every setting of a topic that claims an effect is read", () => {
   assert.deepEqual(unread(TOPIC_SETTINGS, program), []);
 });
 
-test("every setting of the broker that claims an effect is read, or is the default of a topic's", () => {
-  const forTopics: ReadonlySet<string> = new Set(Object.values(BROKER_FOR_TOPIC).flat());
+test("every setting of the broker that claims an effect is read, or is the default of a topic's or a group's", () => {
+  const defaults: ReadonlySet<string> = new Set([
+    ...Object.values(BROKER_FOR_TOPIC).flat(),
+    ...[...GROUP_SETTINGS.keys()].map((key) => `group.${key}`),
+  ]);
   assert.deepEqual(
-    unread(BROKER_SETTINGS, program).filter((key) => !forTopics.has(key)),
+    unread(BROKER_SETTINGS, program).filter((key) => !defaults.has(key)),
     [],
   );
+});
+
+test("every setting of a group that claims an effect is read", () => {
+  assert.deepEqual(unread(GROUP_SETTINGS, program), []);
 });
 
 test("a setting that nobody reads is found (canary)", () => {

@@ -12,7 +12,7 @@
  */
 import assert from "node:assert/strict";
 import { SimRandom } from "../../sim/random.ts";
-import type { JoinReply, SyncReply } from "../../src/coordinator/classic-member.ts";
+import type { JoinReply } from "../../src/coordinator/classic-member.ts";
 import type { Effects } from "../../src/coordinator/effects.ts";
 import { ErrorCode } from "../../src/protocol/errors.ts";
 import type { StateRecord } from "../../src/state/state-record.ts";
@@ -233,8 +233,7 @@ export class GroupSimulation {
     member.owned = [];
     const protocols = offered("range", this.#random.pick(["sticky", "uniform"]));
     const call = join(this.world, { memberId, instanceId, rebalanceTimeoutMs: 5_000, protocols }, this.#hold);
-    this.#whenAnswered(call, () => {
-      const reply = call.reply!;
+    call.whenAnswered((reply) => {
       if (member.epoch !== epoch) return;
       if (reply.errorCode === ErrorCode.MEMBER_ID_REQUIRED) member.memberId = reply.memberId!;
       else if (reply.errorCode === ErrorCode.UNKNOWN_MEMBER_ID || reply.errorCode === ErrorCode.FENCED_INSTANCE_ID) {
@@ -259,8 +258,7 @@ export class GroupSimulation {
       ),
     }));
     const call = sync(this.world, { memberId, instanceId, generation, assignments }, this.#hold);
-    this.#whenAnswered(call, () => {
-      const reply: SyncReply = call.reply!;
+    call.whenAnswered((reply) => {
       if (member.epoch !== epoch) return;
       if (reply.errorCode) return this.#refused(member, reply.errorCode);
       member.owned = [...reply.assignment!];
@@ -319,18 +317,5 @@ export class GroupSimulation {
     member.owned = [];
     member.state = "out";
     if (this.#random.chance(0.7)) this.#join(member);
-  }
-
-  /** Answers come within a step of the world, at once or much later. */
-  #whenAnswered(call: { reply: unknown }, then: () => void): void {
-    if (call.reply !== undefined) return then();
-    let reply: unknown;
-    Object.defineProperty(call, "reply", {
-      get: () => reply,
-      set: (value: unknown) => {
-        reply = value;
-        then();
-      },
-    });
   }
 }

@@ -17,10 +17,18 @@ const WALL_START_MS = 1_767_225_600_000;
 /** One request: what it was answered, as soon as it was. */
 export class Call<Body> implements Caller<Body> {
   reply: Body | undefined;
+  #then: ((reply: Body) => void) | undefined;
 
   answer(body: Body): void {
     assert.equal(this.reply, undefined, "a request is answered once");
     this.reply = body;
+    this.#then?.(body);
+  }
+
+  /** Calls `then` with the answer, at once when it is there. */
+  whenAnswered(then: (reply: Body) => void): void {
+    if (this.reply === undefined) this.#then = then;
+    else then(this.reply);
   }
 }
 

@@ -17,6 +17,14 @@ export interface Difference {
 
 const OFFERED_KEYS: ReadonlySet<unknown> = new Set(OFFERED.map(({ apiKey }) => apiKey));
 
+const OTHER_FEATURES: ReadonlySet<unknown> = new Set([
+  "kraft.version",
+  "share.version",
+  "streams.version",
+  "transaction.version",
+  "eligible.leader.replicas.version",
+]);
+
 export const DIFFERENCES: readonly Difference[] = [
   {
     apis: ["Metadata", "DescribeLogDirs", "ListConfigResources"],
@@ -32,8 +40,24 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     apis: ["ApiVersions"],
-    reason: "Features are versions of what Kafka keeps in its metadata log, whose length is their epoch.",
-    covers: ({ path }) => ["supportedFeatures", "finalizedFeatures", "finalizedFeaturesEpoch"].includes(path),
+    reason: "Features of transactions, shares, streams and of Kafka's metadata log are not offered.",
+    leftOut: (element) => isStruct(element) && OTHER_FEATURES.has(element["name"]),
+  },
+  {
+    apis: ["ApiVersions"],
+    reason: "Features lie in Kafka's metadata log, whose length is their epoch.",
+    covers: ({ path }) => path === "finalizedFeaturesEpoch",
+  },
+  {
+    apis: ["ConsumerGroupHeartbeat", "ConsumerGroupDescribe"],
+    reason: "Which of its partitions a member gives up or gets is the assignor's choice; how many it has is not.",
+    covers: ({ path }) => /ssignment\.topicPartitions\[\]\.partitions\[\]$/.test(path),
+  },
+  {
+    apis: ["DescribeLogDirs"],
+    reason:
+      "Records that were deleted count in Kafka until their segment goes; here a partition is what can be read of it.",
+    covers: ({ path, kafka, chronik }) => path.endsWith(".partitionSize") && Number(kafka) > Number(chronik),
   },
   {
     apis: ["Produce", "CreatePartitions"],

@@ -22,7 +22,7 @@ const SETTINGS: Settings = {
 const { values } = parseArgs({
   options: {
     seed: { type: "string", default: "1" },
-    sequences: { type: "string", default: "2" },
+    sequences: { type: "string", default: "16" },
     rounds: { type: "string", default: "2" },
   },
 });

@@ -33,9 +33,13 @@ export function drawTopic({ random, prefix }: Draw): string {
 }
 
 /** How a request names a topic: by name, or by id from this version on. */
-export function topicIn(draw: Draw, idsFrom: number, nameField = "name"): (side: Side) => object {
+export function topicIn(
+  draw: Draw,
+  idsFrom: number,
+  { nameField = "name", zeroIds = true } = {},
+): (side: Side) => object {
   const topic = drawTopic(draw);
   if (draw.version < idsFrom) return () => ({ [nameField]: topic });
-  const none = draw.random.chance(0.1);
+  const none = draw.random.chance(0.1) && zeroIds;
   return (side) => ({ topicId: none ? ZERO_UUID : side.topicId(topic) });
 }

@@ -2,6 +2,8 @@
  * Requests about groups. A group has one member at a time, which joins, leaves, and is sometimes taken for another: with
  * two, a join would wait for the other member. Several members are in group-scenario.ts.
  */
+
+import type { TopicPartitions } from "../../src/coordinator/assignment.ts";
 import { APIS } from "../../src/protocol/apis.ts";
 import { subscription } from "../coordinator/classic-calls.ts";
 import { type Draw, drawTopic, type Generator, generator, topicIn } from "./generator.ts";
@@ -23,6 +25,15 @@ function drawMember({ random, prefix }: Draw): (side: Side) => Member {
     generationId: side.kept(`generation ${groupId}`, -1) + off,
   });
 }
+
+/** Members of the consumer protocol, which choose their own ids: two share the name of a static member. */
+const CONSUMERS: readonly (readonly [memberId: string, instanceId: string | null])[] = [
+  ["one", null],
+  ["two", null],
+  ["three", null],
+  ["four", "static"],
+  ["five", "static"],
+];
 
 export const GROUP_GENERATORS: readonly Generator[] = [
   generator({
@@ -87,7 +98,11 @@ export const GROUP_GENERATORS: readonly Generator[] = [
         const who = simple
           ? { groupId }
           : { groupId, ...(version >= 1 ? { memberId, generationIdOrMemberEpoch: generationId } : {}) };
-        return { ...who, topics: [{ ...topic(side), partitions: [partition] }] };
+        // A group that a refused commit has made stays in Kafka's memory, half there: so none is made that way.
+        const mayMake = simple || generationId < 0;
+        const { committedMetadata } = partition;
+        const metadata = mayMake && committedMetadata !== null ? committedMetadata.slice(0, 4) : committedMetadata;
+        return { ...who, topics: [{ ...topic(side), partitions: [{ ...partition, committedMetadata: metadata }] }] };
       };
     },
   }),
@@ -143,6 +158,47 @@ export const GROUP_GENERATORS: readonly Generator[] = [
       const groupId = draw.prefix + draw.random.pick(["group", "never"]);
       const topics = [{ name: drawTopic(draw), partitions: [{ partitionIndex: draw.random.pick([0, 9]) }] }];
       return () => ({ groupId, topics });
+    },
+  }),
+  generator({
+    api: APIS.consumerGroupHeartbeat,
+    request: (draw) => {
+      const { random, version, prefix } = draw;
+      const groupId = prefix + random.pick(["consumers", "consumers", "consumers", "consumers", "group", "never", ""]);
+      const [memberId, instanceId] = random.pick(CONSUMERS);
+      const key = `${groupId} ${memberId}`;
+      const [joins, leaves, off] = [random.chance(0.3), random.chance(0.1), random.pick([0, 0, 0, 0, 0, 1, -1, -5])];
+      const names = random.pick([["kept"], ["kept", "other"], ["kept", "never"], ["other"], []]);
+      const subscribedTopicNames = random.chance(0.05) ? null : names.map((name) => prefix + name);
+      const regex = version >= 1 && random.chance(0.05) ? { subscribedTopicRegex: "kept[" } : {};
+      const serverAssignor = random.pick([null, null, null, "uniform", "range", "nonsense"]);
+      const profile = { rebalanceTimeoutMs: random.pick([1_000_000, 1_000_000, -1]), subscribedTopicNames, ...regex };
+      const gone = random.pick([-1, instanceId === null ? -1 : -2, -2, -3]);
+      const [full, silent] = [random.chance(0.5), random.chance(0.3)];
+      return (side) => {
+        const epoch = side.kept(`epoch ${key}`, 0);
+        const memberEpoch = leaves ? gone : joins ? 0 : epoch + off;
+        const who = { groupId, memberId, instanceId, memberEpoch };
+        if (memberEpoch < 0) return who;
+        const owned = side.kept<readonly TopicPartitions[]>(`owned ${key}`, []);
+        if (memberEpoch === 0) return { ...who, ...profile, serverAssignor, topicPartitions: [] };
+        return { ...who, ...(full ? profile : {}), topicPartitions: silent ? null : owned };
+      };
+    },
+    learn: ({ errorCode, memberEpoch, assignment }, side, { groupId, memberId }) => {
+      const key = `${groupId} ${memberId}`;
+      if (errorCode === 110 || errorCode === 25 || memberEpoch < 0) side.keep(`epoch ${key}`, 0);
+      if (errorCode !== 0) return;
+      side.keep(`epoch ${key}`, Math.max(memberEpoch, 0));
+      if (assignment !== null) side.keep(`owned ${key}`, assignment.topicPartitions);
+    },
+  }),
+  generator({
+    api: APIS.consumerGroupDescribe,
+    request: ({ random, prefix }) => {
+      const groupIds = random.pick([[`${prefix}consumers`], [`${prefix}group`, `${prefix}never`], [""]]);
+      const includeAuthorizedOperations = random.chance(0.5);
+      return () => ({ groupIds, includeAuthorizedOperations });
     },
   }),
 ];

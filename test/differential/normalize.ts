@@ -25,6 +25,9 @@ const MEASURED: ReadonlySet<string> = new Set(["port", "logDir", "lastTimestamp"
 /** Words for people: the error code is what counts. */
 const TEXTS: ReadonlySet<string> = new Set(["errorMessage", "batchIndexErrorMessage"]);
 
+/** Texts in no order. */
+const SETS: ReadonlySet<string> = new Set(["subscribedTopicNames"]);
+
 const PRODUCER_ID_AT = 43;
 const CRC_AT = 17;
 
@@ -90,7 +93,7 @@ function ordered(value: unknown, field: string, known: Known): unknown {
   if (field === "records" && Array.isArray(value)) return batches(Buffer.concat(value as Buffer[]), known);
   if (Array.isArray(value)) {
     const elements = value.map((each) => ordered(each, "", known));
-    if (!value.some(isStruct) || field === "synonyms") return elements;
+    if (field === "synonyms" || !(value.some(isStruct) || SETS.has(field))) return elements;
     return elements
       .map((each) => ({ each, text: JSON.stringify(each) }))
       .toSorted(byText)

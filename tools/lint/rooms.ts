@@ -62,6 +62,7 @@ export const PACKAGES: { readonly [name: string]: readonly Room[] } = {
   commander: ["cli"],
   hono: ["http"],
   "lz4-napi": ["protocol"],
+  re2js: ["coordinator"],
   snappy: ["protocol"],
 };
 

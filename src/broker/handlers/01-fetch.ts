@@ -245,7 +245,7 @@ function groupByTopic(fetched: readonly FetchedPartition[], { request }: FetchEx
   return topics;
 }
 
-/** Of what is not there Kafka answers the field's default, as it does not read it; of all else that it refuses, null. */
+/** Of what is not there Kafka answers the field's default, as it does not read it; of all else that it does not read, null. */
 const UNKNOWN: ReadonlySet<number> = new Set([
   ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
   ErrorCode.UNKNOWN_TOPIC_ID,
@@ -254,13 +254,14 @@ const UNKNOWN: ReadonlySet<number> = new Set([
 
 function answerOf(fetched: FetchedPartition, readCommitted: boolean): PartitionAnswer {
   const { asked, errorCode, highWatermark, lastStableOffset, logStartOffset, divergingEpoch, result } = fetched;
+  const isRead = errorCode === ErrorCode.NONE && divergingEpoch === undefined;
   const answer = {
     partitionIndex: asked.partition,
     errorCode,
     highWatermark,
     lastStableOffset,
     logStartOffset,
-    abortedTransactions: UNKNOWN.has(errorCode) || (readCommitted && errorCode === ErrorCode.NONE) ? [] : null,
+    abortedTransactions: UNKNOWN.has(errorCode) || (readCommitted && isRead) ? [] : null,
     records: result.parts,
   };
   return divergingEpoch === undefined ? answer : { ...answer, divergingEpoch };

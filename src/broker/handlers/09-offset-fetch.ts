@@ -38,7 +38,10 @@ export function handleOffsetFetch(exchange: Exchange<OffsetFetch>): void {
       : topics.map((asked) => askedTopic(state, offsets, asked, version >= TOPIC_IDS_SINCE));
   };
   if (version >= SEVERAL_GROUPS_SINCE) {
-    const groups = request.groups.map(({ groupId, topics }) => ({ groupId, topics: fetch(groupId, topics) }));
+    const groups = request.groups.map(({ groupId, memberId, memberEpoch, topics }): GroupAnswer => {
+      const errorCode = coordinator.fetchProblem(groupId, memberId, memberEpoch);
+      return errorCode === ErrorCode.NONE ? { groupId, topics: fetch(groupId, topics) } : { groupId, errorCode };
+    });
     return exchange.answer({ groups });
   }
   const topics = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null;

@@ -27,7 +27,7 @@ export function handleJoinGroup(exchange: Exchange<JoinGroup>): void {
     memberId,
     instanceId,
     clientId: clientId ?? "",
-    clientHost: hostOf(connection.peer),
+    clientHost: clientHost(connection.peer),
     sessionTimeoutMs,
     rebalanceTimeoutMs: version >= REBALANCE_TIMEOUT_SINCE ? request.rebalanceTimeoutMs : sessionTimeoutMs,
     protocolType,
@@ -41,6 +41,6 @@ export function handleJoinGroup(exchange: Exchange<JoinGroup>): void {
 }
 
 /** As Kafka shows it: `/127.0.0.1`. */
-function hostOf(peer: string): string {
+export function clientHost(peer: string): string {
   return `/${peer.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")}`;
 }

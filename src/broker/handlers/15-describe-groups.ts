@@ -14,26 +14,28 @@ type GroupAnswer = NonNullable<MessageInput<DescribeGroups["response"]>["groups"
 
 const NOT_FOUND_SINCE = 6;
 /** READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS, as bits: all that there is for a group. */
-const ALL_GROUP_OPERATIONS = (1 << 3) | (1 << 6) | (1 << 8) | (1 << 10) | (1 << 11);
+export const ALL_GROUP_OPERATIONS = (1 << 3) | (1 << 6) | (1 << 8) | (1 << 10) | (1 << 11);
 
 export function handleDescribeGroups(exchange: Exchange<DescribeGroups>): void {
   const { broker, request, version } = exchange;
   const groups = request.groups.map((groupId): GroupAnswer => {
-    const group = broker.groups.coordinator.classicGroup(groupId);
-    const found = group === undefined ? notFound(groupId, version) : describe(group);
+    const { coordinator } = broker.groups;
+    const group = coordinator.classicGroup(groupId);
+    const isOther = coordinator.group(groupId) !== undefined;
+    const found = group === undefined ? notFound(groupId, version, isOther) : describe(group);
     if (!request.includeAuthorizedOperations || found.errorCode !== undefined) return found;
     return { ...found, authorizedOperations: ALL_GROUP_OPERATIONS };
   });
   exchange.answer({ groups });
 }
 
-function notFound(groupId: string, version: number): GroupAnswer {
+function notFound(groupId: string, version: number, isOther: boolean): GroupAnswer {
   if (version < NOT_FOUND_SINCE) return { groupId, groupState: "Dead" };
   return {
     groupId,
     groupState: "Dead",
     errorCode: ErrorCode.GROUP_ID_NOT_FOUND,
-    errorMessage: boundedMessage(`Group ${groupId} not found.`),
+    errorMessage: boundedMessage(isOther ? `Group ${groupId} is not a classic group.` : `Group ${groupId} not found.`),
   };
 }
 

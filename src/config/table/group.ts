@@ -2,12 +2,10 @@
 import { int, string, withoutMeaning } from "../setting.ts";
 
 export const GROUP = {
-  ...withoutMeaning("groups of the consumer protocol (KIP-848) are not part of this version yet", {
-    "consumer.heartbeat.interval.ms": int(5000, "How often members of the consumer group send a heartbeat.", {
-      min: 1,
-    }),
-    "consumer.session.timeout.ms": int(45000, "How long a member of the consumer group may be silent.", { min: 1 }),
+  "consumer.heartbeat.interval.ms": int(5000, "How often members of the consumer group send a heartbeat.", {
+    min: 1,
   }),
+  "consumer.session.timeout.ms": int(45000, "How long a member of the consumer group may be silent.", { min: 1 }),
   ...withoutMeaning("share groups are not part of this version yet", {
     "share.auto.offset.reset": string("latest", "Where a share group starts in a partition it has not read yet.", {
       custom: {

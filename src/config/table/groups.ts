@@ -21,47 +21,49 @@ export const GROUPS = {
     min: 1,
     importance: "high",
   }),
-  ...withoutMeaning("groups of the consumer protocol (KIP-848) are not part of this version yet", {
-    "group.consumer.assignors": list(
-      ["uniform", "range"],
-      "Assignors the broker offers to consumer groups (KIP-848), the first is the default.",
-      { notEmpty: true },
-    ),
-    "group.consumer.heartbeat.interval.ms": int(5000, "How often members of a consumer group send a heartbeat.", {
-      min: 1,
-    }),
-    "group.consumer.max.heartbeat.interval.ms": int(
-      15000,
-      "The largest heartbeat interval a consumer group may be given.",
-      { min: 1 },
-    ),
-    "group.consumer.max.session.timeout.ms": int(60000, "The largest session timeout a consumer group may be given.", {
-      min: 1,
-    }),
-    "group.consumer.max.size": int(MAX_INT, "Members of a consumer group at most.", { min: 1 }),
-    "group.consumer.migration.policy": string(
-      "bidirectional",
-      "Whether a group may change between the classic and the consumer protocol.",
-      { oneOfAnyCase: ["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"] },
-    ),
-    "group.consumer.min.heartbeat.interval.ms": int(
-      5000,
-      "The smallest heartbeat interval a consumer group may be given.",
-      { min: 1 },
-    ),
-    "group.consumer.min.session.timeout.ms": int(45000, "The smallest session timeout a consumer group may be given.", {
-      min: 1,
-    }),
-    "group.consumer.session.timeout.ms": int(
-      45000,
-      "How long a member of a consumer group may be silent before it is removed.",
-      { min: 1 },
-    ),
-    "group.coordinator.rebalance.protocols": list(["classic", "consumer", "streams"], "Protocols groups can use.", {
+  "group.consumer.assignors": list(
+    ["uniform", "range"],
+    "Assignors the broker offers to consumer groups (KIP-848), the first is the default.",
+    { members: ["uniform", "range"], notEmpty: true },
+  ),
+  "group.consumer.heartbeat.interval.ms": int(5000, "How often members of a consumer group send a heartbeat.", {
+    min: 1,
+  }),
+  "group.consumer.max.heartbeat.interval.ms": int(
+    15000,
+    "The largest heartbeat interval a consumer group may be given.",
+    { min: 1 },
+  ),
+  "group.consumer.max.session.timeout.ms": int(60000, "The largest session timeout a consumer group may be given.", {
+    min: 1,
+  }),
+  "group.consumer.max.size": int(MAX_INT, "Members of a consumer group at most.", { min: 1 }),
+  "group.consumer.migration.policy": string(
+    "bidirectional",
+    "Whether a group may change between the classic and the consumer protocol.",
+    { oneOfAnyCase: ["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"] },
+  ),
+  "group.consumer.min.heartbeat.interval.ms": int(
+    5000,
+    "The smallest heartbeat interval a consumer group may be given.",
+    { min: 1 },
+  ),
+  "group.consumer.min.session.timeout.ms": int(45000, "The smallest session timeout a consumer group may be given.", {
+    min: 1,
+  }),
+  "group.consumer.session.timeout.ms": int(
+    45000,
+    "How long a member of a consumer group may be silent before it is removed.",
+    { min: 1 },
+  ),
+  "group.coordinator.rebalance.protocols": list(
+    ["classic", "consumer", "streams"],
+    "Protocols groups can use. Of those that this version has, `classic` is always on.",
+    {
       members: ["consumer", "classic", "share", "streams"],
       notEmpty: true,
-    }),
-  }),
+    },
+  ),
   ...withoutMeaning("share groups are not part of this version yet", {
     "group.share.assignors": list(["simple"], "Assignors the broker offers to share groups.", { notEmpty: true }),
     "group.share.delivery.count.limit": int(5, "How often a record is delivered to a share group at most.", {
