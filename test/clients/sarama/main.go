@@ -10,7 +10,7 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// maxRetries keeps a producer from giving up, at 100 ms each, before the broker is back.
+// maxRetries keeps a producer from giving up, at 100 ms or 250 ms each, before the broker is back.
 const maxRetries = 1000
 
 var codecs = map[string]sarama.CompressionCodec{
@@ -60,6 +60,7 @@ func (l library) Producer(_ context.Context, production crash.Production) (crash
 	config.Producer.Compression = codecs[production.Codec]
 	config.Producer.Partitioner = sarama.NewManualPartitioner
 	config.Producer.Retry.Max = maxRetries
+	config.Metadata.Retry.Max = maxRetries
 	config.Producer.Return.Successes = true
 	if production.Acks == crash.AcksAll {
 		config.Producer.Idempotent = true

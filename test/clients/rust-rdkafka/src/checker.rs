@@ -97,21 +97,24 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    /// Prints the answer to the command `read`: all was read.
-    pub fn report(mut self) {
+    /// Looks for what is missing, as all was read.
+    pub fn finish(&mut self) {
         for (index, (fate, found)) in self.sent.fates.iter().zip(&self.found).enumerate() {
-            match (fate, found) {
-                (Fate::NotAcknowledged, _) | (Fate::WithoutOffset, Some(_)) => {}
-                (Fate::At(acknowledged), Some(offset)) if acknowledged == offset => {}
-                (Fate::At(acknowledged), Some(offset)) => {
-                    self.problems.push(format!("record {index} is at offset {offset}, acknowledged at {acknowledged}"))
-                }
+            match (*fate, *found) {
                 (Fate::At(acknowledged), None) => {
-                    self.problems.push(format!("record {index}, acknowledged at offset {acknowledged}, is lost"))
+                    self.problems.push(format!("record {index}, acknowledged at offset {acknowledged}, is lost"));
                 }
                 (Fate::WithoutOffset, None) => self.problems.push(format!("record {index} is lost")),
+                (Fate::At(acknowledged), Some(offset)) if acknowledged != offset => {
+                    self.problems.push(format!("record {index} is at offset {offset}, acknowledged at {acknowledged}"));
+                }
+                _ => {}
             }
         }
+    }
+
+    /// Prints the answer to the command `read`.
+    pub fn report(&self) {
         for problem in self.problems.iter().take(MAX_PROBLEMS) {
             println!("problem {problem}");
         }
@@ -120,5 +123,107 @@ impl<'a> Checker<'a> {
         }
         let without_offset = self.sent.fates.iter().filter(|&&fate| fate == Fate::WithoutOffset).count();
         println!("read {} {without_offset} {}", self.records, self.duplicates);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: i64 = 1_000_000;
+    const PARTITIONS: usize = 4;
+    /// Has a key, a value and headers.
+    const WANTED: usize = 18;
+
+    struct Bent {
+        partition: usize,
+        offset: i64,
+        timestamp: i64,
+        key: Option<Vec<u8>>,
+        value: Option<Vec<u8>>,
+        headers: Vec<record::Header>,
+        copies: usize,
+    }
+
+    /// Checks 100 acknowledged records, with record WANTED bent; returns records, duplicates and problems.
+    fn read(bend: impl Fn(&mut Bent)) -> (usize, usize, Vec<String>) {
+        let next = |index: usize| (index / PARTITIONS) as i64;
+        let sent = Sent { base_timestamp: BASE, fates: (0..100).map(|index| Fate::At(next(index))).collect() };
+        let mut checker = Checker::new(&sent, PARTITIONS);
+        for index in 0..100 {
+            let mut bent = Bent {
+                partition: index % PARTITIONS,
+                offset: next(index),
+                timestamp: record::timestamp(index, BASE),
+                key: record::key(index),
+                value: record::value(index),
+                headers: record::headers(index),
+                copies: 1,
+            };
+            if index == WANTED {
+                bend(&mut bent);
+            }
+            for copy in 0..bent.copies {
+                checker.check(&Received {
+                    partition: bent.partition,
+                    offset: bent.offset + 1000 * copy as i64,
+                    timestamp: bent.timestamp,
+                    key: bent.key.as_deref(),
+                    value: bent.value.as_deref(),
+                    headers: bent.headers.iter().map(|(name, value)| (*name, value.as_deref())).collect(),
+                });
+            }
+        }
+        checker.finish();
+        (checker.records, checker.duplicates, checker.problems)
+    }
+
+    #[test]
+    fn all_as_sent_is_no_problem() {
+        assert_eq!(read(|_| {}), (100, 0, vec![]));
+    }
+
+    #[test]
+    fn every_difference_is_noticed() {
+        let bends: [(&str, fn(&mut Bent)); 10] = [
+            ("another key", |bent| bent.key = None),
+            ("another value", |bent| bent.value = None),
+            ("another value", |bent| bent.value.as_mut().unwrap()[0] ^= 1),
+            ("other headers", |bent| bent.headers[1].1 = Some(Vec::new())),
+            ("other headers", |bent| bent.headers.truncate(2)),
+            ("unknown timestamp", |bent| bent.timestamp += 3_600_000),
+            ("comes after", |bent| bent.timestamp = record::timestamp(98, BASE)),
+            ("the wrong partition", |bent| bent.partition = (bent.partition + 1) % PARTITIONS),
+            ("is lost", |bent| bent.copies = 0),
+            ("acknowledged at", |bent| bent.offset += 1),
+        ];
+        for (problem, bend) in bends {
+            let (_, _, problems) = read(bend);
+            assert!(problems.join("\n").contains(problem), "not noticed: {problem}, only {problems:?}");
+        }
+    }
+
+    #[test]
+    fn duplicates_are_counted_and_no_problem() {
+        assert_eq!(read(|bent| bent.copies = 3), (102, 2, vec![]));
+    }
+
+    #[test]
+    fn an_acknowledged_copy_after_another_is_no_problem() {
+        let before = |bent: &mut Bent| {
+            bent.offset -= 1000;
+            bent.copies = 2;
+        };
+        assert_eq!(read(before), (101, 1, vec![]));
+    }
+
+    #[test]
+    fn a_record_without_an_offset_must_be_there() {
+        for (fate, problems) in [(Fate::NotAcknowledged, 0), (Fate::WithoutOffset, 1)] {
+            let sent = Sent { base_timestamp: BASE, fates: vec![fate] };
+            let mut checker = Checker::new(&sent, 1);
+            checker.finish();
+            assert_eq!(checker.problems.len(), problems);
+        }
     }
 }

@@ -146,6 +146,7 @@ impl CrashClient {
                 left -= 1;
             }
         }
+        checker.finish();
         checker.report();
         Ok(())
     }
