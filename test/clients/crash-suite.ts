@@ -10,7 +10,7 @@
  */
 import { join } from "node:path";
 import { type Acks, CrashClient } from "./crash-client.ts";
-import { canBeFetched, storedCodecs } from "./stored-batches.ts";
+import { isLed, storedCodecs } from "./stored-batches.ts";
 import { runSuite, SOAK_MINUTES, type Suite } from "./suite.ts";
 import { complaints } from "./verdict.ts";
 
@@ -164,7 +164,7 @@ class Scenario {
    */
   async #untilLed(topic: string): Promise<void> {
     if (this.#suite.broker.kind.name !== "kafka") return;
-    while (!(await canBeFetched(this.#suite.broker.home.port, { topic, partitions: PARTITIONS })));
+    while (!(await isLed(this.#suite.broker.home.port, { topic, partitions: PARTITIONS })));
   }
 
   /** Creates the plan's topic, fills it while the broker is killed, and returns the number of acknowledged records. */

@@ -1,45 +1,57 @@
 /** Looks at the record batches of a topic as the broker holds them, without any of the libraries. */
-import { ask } from "../../bench/load/connection.ts";
-import { LENGTH_PREFIX_BYTES } from "../../bench/load/record-batch.ts";
-import { BrokerError, encodeFetch, NO_SESSION, visitFetch } from "../../bench/load/wire.ts";
+import { KafkaClient } from "../../sim/kafka-client.ts";
+import { APIS } from "../../src/protocol/apis.ts";
+import { BATCH_HEADER_BYTES, batchCompression, batchSizeBytes } from "../../src/protocol/record-batch.ts";
+import { tcpConnection } from "../system/broker-process.ts";
 
-/** By the number in the attributes of a batch. */
-const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
-const CODEC_MASK = 0x07;
-const ATTRIBUTES_AT = 21;
-const LIMITS = { maxWaitMs: 0, maxBytes: 16 << 20, partitionMaxBytes: 16 << 20 };
+/** The last version that only the leader of a partition answers: a broker that has yet to become that would, too. */
+const FETCH_VERSION = 10;
+const MAX_BYTES = 16 << 20;
 
 interface Topic {
   readonly topic: string;
   readonly partitions: number;
 }
 
-/** The codecs in the first 16 MiB of a topic. @throws BrokerError */
+interface FetchedPartition {
+  readonly errorCode: number;
+  readonly records: readonly Buffer[] | null;
+}
+
+/** The codecs in the first 16 MiB of a topic. */
 export async function storedCodecs(port: number, topic: Topic): Promise<ReadonlySet<string>> {
-  const frame = await fetchTopic(port, topic);
   const codecs = new Set<string>();
-  visitFetch(frame, 0, frame.length, ({ from, to }) => {
-    for (let at = from; at + ATTRIBUTES_AT < to; at += LENGTH_PREFIX_BYTES + frame.readInt32BE(at + 8)) {
-      const number = (frame[at + ATTRIBUTES_AT + 1] ?? 0) & CODEC_MASK;
-      codecs.add(CODECS[number] ?? `codec ${number}`);
+  for (const { errorCode, records } of await fetchPartitions(port, topic)) {
+    if (errorCode !== 0) throw new Error(`cannot fetch from ${topic.topic}: Kafka error code ${errorCode}`);
+    const batches = Buffer.concat(records ?? []);
+    for (let at = 0; at + BATCH_HEADER_BYTES <= batches.length; at += batchSizeBytes(batches, at)) {
+      codecs.add(batchCompression(batches, at));
     }
-  });
+  }
   return codecs;
 }
 
-/** Whether the broker answers a fetch from every partition without an error. */
-export async function canBeFetched(port: number, topic: Topic): Promise<boolean> {
-  const frame = await fetchTopic(port, topic);
-  try {
-    visitFetch(frame, 0, frame.length, () => {});
-    return true;
-  } catch (failure) {
-    if (failure instanceof BrokerError) return false;
-    throw failure;
-  }
+/** Whether the broker leads every partition of a topic. */
+export async function isLed(port: number, topic: Topic): Promise<boolean> {
+  return (await fetchPartitions(port, topic)).every(({ errorCode }) => errorCode === 0);
 }
 
-function fetchTopic(port: number, { topic, partitions }: Topic): Promise<Buffer> {
-  const positions = Array.from({ length: partitions }, (_, partition) => ({ partition, offset: 0 }));
-  return ask({ host: "127.0.0.1", port }, encodeFetch(topic, positions, NO_SESSION, LIMITS));
+async function fetchPartitions(port: number, { topic, partitions }: Topic): Promise<readonly FetchedPartition[]> {
+  const client = new KafkaClient(tcpConnection(port));
+  const positions = Array.from({ length: partitions }, (_, partition) => ({
+    partition,
+    fetchOffset: 0,
+    partitionMaxBytes: MAX_BYTES,
+  }));
+  try {
+    const { responses } = await client.request(APIS.fetch, FETCH_VERSION, {
+      maxWaitMs: 0,
+      minBytes: 0,
+      maxBytes: MAX_BYTES,
+      topics: [{ topic, partitions: positions }],
+    });
+    return responses.flatMap((answer) => answer.partitions);
+  } finally {
+    client.close();
+  }
 }
