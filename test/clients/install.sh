@@ -17,3 +17,10 @@ retry() {
   cat "$cache/install.log" >&2
   return 1
 }
+
+# build_go: the crash client of the suite, with the Go code that they share, tested.
+build_go() (
+  cd "$repository/test/clients"
+  retry go build -o "$cache/crash-client" "./$(basename "$here")"
+  go test ./go-crash > "$cache/test.log" || { cat "$cache/test.log" >&2; return 1; }
+)
