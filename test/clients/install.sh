@@ -17,3 +17,8 @@ retry() {
   cat "$cache/install.log" >&2
   return 1
 }
+
+# build_go: the crash client of the suite, with the shared Go code.
+build_go() {
+  (cd "$repository/test/clients" && retry go build -o "$cache/crash-client" "./$(basename "$here")")
+}

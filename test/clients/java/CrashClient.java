@@ -23,6 +23,10 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 /** The Java side of ../crash-suite.ts: commands on stdin, answers on stdout (../README.md). */
 public final class CrashClient {
   private static final int MAX_PROBLEMS = 10;
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+  private static final long NOT_ACKNOWLEDGED = -2;
+  private static final long WITHOUT_OFFSET = -1;
+  private static final long NOT_FOUND = -1;
   private static final Header[] NO_HEADERS = {};
   private static final byte[] EMPTY = {};
   private static final byte[] POOL = pool();
@@ -32,7 +36,7 @@ public final class CrashClient {
   private final Map<String, Integer> partitions = new HashMap<>();
   private final Map<String, Sent> sent = new HashMap<>();
 
-  /** What was produced to one topic. An offset stays -2 until its record is acknowledged; -1 came without one. */
+  /** What was produced to one topic. The offset of a record without one is negative. */
   private record Sent(long baseTimestamp, long[] offsets) {}
 
   private CrashClient(String address) {
@@ -47,10 +51,11 @@ public final class CrashClient {
     for (String line = commands.readLine(); line != null; line = commands.readLine()) {
       String[] words = line.split(" ");
       switch (words[0]) {
+        case "codecs" -> System.out.println("codecs none gzip snappy lz4 zstd");
         case "create" -> create(words[1], Integer.parseInt(words[2]));
         case "produce" -> {
-          int[] checkpoints = Arrays.stream(words).skip(5).mapToInt(Integer::parseInt).toArray();
-          produce(words[1], Integer.parseInt(words[2]), Long.parseLong(words[3]), words[4], checkpoints);
+          int[] checkpoints = Arrays.stream(words).skip(6).mapToInt(Integer::parseInt).toArray();
+          produce(words[1], Integer.parseInt(words[2]), Long.parseLong(words[3]), words[4], words[5], checkpoints);
         }
         case "read" -> read(words[1], sent.get(words[2]));
         default -> throw new IllegalArgumentException(line);
@@ -66,15 +71,16 @@ public final class CrashClient {
     System.out.println("created");
   }
 
-  private void produce(String topic, int count, long baseTimestamp, String codec, int[] checkpoints) throws Exception {
+  private void produce(String topic, int count, long baseTimestamp, String codec, String acks, int[] checkpoints)
+      throws Exception {
     long[] offsets = new long[count];
-    Arrays.fill(offsets, -2);
+    Arrays.fill(offsets, NOT_ACKNOWLEDGED);
     sent.put(topic, new Sent(baseTimestamp, offsets));
     AtomicInteger acknowledged = new AtomicInteger();
     Map<String, Object> config = Map.of(
         "bootstrap.servers", address,
-        "acks", "all",
-        "enable.idempotence", true,
+        "acks", acks,
+        "enable.idempotence", acks.equals("all"),
         "compression.type", codec,
         "delivery.timeout.ms", 300_000,
         "max.block.ms", 300_000);
@@ -104,9 +110,11 @@ public final class CrashClient {
 
   private void read(String topic, Sent expected) {
     int count = expected.offsets.length;
-    boolean[] seen = new boolean[count];
+    long[] found = new long[count];
+    Arrays.fill(found, NOT_FOUND);
     int problems = 0;
     int records = 0;
+    int duplicates = 0;
     Map<String, Object> config = Map.of(
         "bootstrap.servers", address, "check.crcs", true, "enable.auto.commit", false, "auto.offset.reset", "none");
     try (var consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
@@ -114,14 +122,15 @@ public final class CrashClient {
           IntStream.range(0, partitions.get(topic)).mapToObj(partition -> new TopicPartition(topic, partition)).toList();
       consumer.assign(assignment);
       assignment.forEach(partition -> consumer.seek(partition, 0));
-      Map<TopicPartition, Long> ends = consumer.endOffsets(assignment);
+      Map<TopicPartition, Long> ends = endOffsets(consumer, assignment, sent.get(topic));
       int[] previous = new int[assignment.size()];
       Arrays.fill(previous, -1);
       while (assignment.stream().anyMatch(partition -> consumer.position(partition) < ends.get(partition))) {
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofSeconds(1))) {
           records++;
           int index = (int) (record.timestamp() - expected.baseTimestamp) ^ 5;
-          String problem = problem(record, index, expected, seen, previous);
+          if (index >= 0 && index < count && found[index] != NOT_FOUND) duplicates++;
+          String problem = problem(record, index, expected, found, previous);
           if (problem != null && ++problems <= MAX_PROBLEMS) {
             System.out.printf("problem %s-%d: %s%n", record.topic(), record.partition(), problem);
           }
@@ -129,31 +138,53 @@ public final class CrashClient {
       }
     }
     for (int i = 0; i < count; i++) {
-      if (expected.offsets[i] != -2 && !seen[i] && ++problems <= MAX_PROBLEMS) {
-        System.out.printf("problem record %d, acknowledged at offset %d, is lost%n", i, expected.offsets[i]);
-      }
+      String problem = problem(i, expected.offsets[i], found[i]);
+      if (problem != null && ++problems <= MAX_PROBLEMS) System.out.println("problem " + problem);
     }
     if (problems > MAX_PROBLEMS) System.out.printf("problem … and %d more%n", problems - MAX_PROBLEMS);
-    long withoutOffset = Arrays.stream(expected.offsets).filter(offset -> offset == -1).count();
-    System.out.println("read " + records + " " + withoutOffset);
+    long withoutOffset = Arrays.stream(expected.offsets).filter(offset -> offset == WITHOUT_OFFSET).count();
+    System.out.println("read " + records + " " + withoutOffset + " " + duplicates);
   }
 
-  /** What is wrong with a record that was read, or null. */
+  /** The end offsets, as soon as all that was acknowledged is below them: with acks=0 it may yet be on its way. */
+  private static Map<TopicPartition, Long> endOffsets(
+      KafkaConsumer<byte[], byte[]> consumer, List<TopicPartition> assignment, Sent sent) {
+    long acknowledged = Arrays.stream(sent.offsets).filter(offset -> offset != NOT_ACKNOWLEDGED).count();
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (true) {
+      Map<TopicPartition, Long> ends = consumer.endOffsets(assignment);
+      long sum = ends.values().stream().mapToLong(Long::longValue).sum();
+      if (sum >= acknowledged || System.nanoTime() > deadline) return ends;
+    }
+  }
+
+  /** What is wrong with a record that was read, or null. Notes where it was found. */
   private String problem(
-      ConsumerRecord<byte[], byte[]> record, int index, Sent expected, boolean[] seen, int[] previous) {
+      ConsumerRecord<byte[], byte[]> record, int index, Sent expected, long[] found, int[] previous) {
     long offset = record.offset();
-    if (index < 0 || index >= seen.length) return "offset " + offset + " has the unknown timestamp " + record.timestamp();
-    if (seen[index]) return "record " + index + " is there again at offset " + offset;
-    seen[index] = true;
+    if (index < 0 || index >= found.length) return "offset " + offset + " has the unknown timestamp " + record.timestamp();
+    boolean duplicate = found[index] != NOT_FOUND;
+    // Of several copies the acknowledged one counts.
+    if (!duplicate || offset == expected.offsets[index]) found[index] = offset;
     if (record.partition() != index % previous.length) return "record " + index + " is in the wrong partition";
-    if (index < previous[record.partition()]) return "record " + index + " comes after " + previous[record.partition()];
-    previous[record.partition()] = index;
-    if (expected.offsets[index] >= 0 && expected.offsets[index] != offset) {
-      return "record " + index + " is at offset " + offset + ", acknowledged at " + expected.offsets[index];
+    if (!duplicate) {
+      if (index < previous[record.partition()]) return "record " + index + " comes after " + previous[record.partition()];
+      previous[record.partition()] = index;
     }
     if (!Arrays.equals(record.key(), key(index))) return "record " + index + " has another key";
     if (!Arrays.equals(record.value(), value(index))) return "record " + index + " has another value";
     if (!Arrays.equals(record.headers().toArray(), headers(index))) return "record " + index + " has other headers";
+    return null;
+  }
+
+  /** What is wrong with the place where a record was found, or null. */
+  private static String problem(int index, long acknowledged, long found) {
+    if (acknowledged != NOT_ACKNOWLEDGED && found == NOT_FOUND) {
+      return "record " + index + ", acknowledged at offset " + acknowledged + ", is lost";
+    }
+    if (acknowledged >= 0 && acknowledged != found) {
+      return "record " + index + " is at offset " + found + ", acknowledged at " + acknowledged;
+    }
     return null;
   }
 

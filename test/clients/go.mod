@@ -1,4 +1,4 @@
-module chronik/test/clients/franz-go
+module chronik/test/clients
 
 go 1.26.0
 
