@@ -22,3 +22,11 @@ retry() {
 build_go() {
   (cd "$repository/test/clients" && retry go build -o "$cache/crash-client" "./$(basename "$here")")
 }
+
+# install_python_client: the packages of requirements.txt, and the module that the Python clients share, tested.
+install_python_client() {
+  python3 -m venv "$cache/venv"
+  retry "$cache/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+  export PYTHONPATH=$here/.. PYTHONDONTWRITEBYTECODE=1
+  "$cache/venv/bin/python" -m unittest --quiet scenario_test
+}
