@@ -101,6 +101,12 @@ class Scenario {
     const stray = await this.#client.read(topicOf(many), topicOf(few));
     this.#suite.check(`canary: ${difference} stray records are noticed`, unless(stray.problems, "unknown"));
 
+    const stored = await storedCodecs(this.#suite.broker.home.port, { topic: topicOf(few), partitions: PARTITIONS });
+    this.#suite.check(
+      "canary: what was not compressed does not pass as compressed",
+      [...stored].join() === few.codec ? [] : [`written with ${[...stored].join(" and ")}`],
+    );
+
     const production = { topic: "twice", records: again, codec: "none", acks: "all", checkpoints: [] } as const;
     await this.#client.create(production.topic, PARTITIONS);
     for (const _ of [1, 2]) await this.#client.produce(production, async () => {});

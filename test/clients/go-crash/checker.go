@@ -95,8 +95,8 @@ func (c *checker) problem(record Record) string {
 	return ""
 }
 
-// report prints the answer to the command `read`. All was read.
-func (c *checker) report() {
+// finish looks for what is missing, as all was read.
+func (c *checker) finish() {
 	for i, offset := range c.sent.offsets {
 		switch {
 		case offset != notAcknowledged && c.found[i] == notFound:
@@ -105,6 +105,10 @@ func (c *checker) report() {
 			c.problems = append(c.problems, fmt.Sprintf("record %d is at offset %d, acknowledged at %d", i, c.found[i], offset))
 		}
 	}
+}
+
+// report prints the answer to the command `read`.
+func (c *checker) report() {
 	for _, problem := range c.problems[:min(len(c.problems), maxProblems)] {
 		fmt.Println("problem", problem)
 	}

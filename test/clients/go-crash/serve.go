@@ -131,6 +131,7 @@ func (s *server) read(ctx context.Context, topic string, expected *sent) error {
 	if err := s.library.Read(ctx, topic, ends, checker.check); err != nil {
 		return err
 	}
+	checker.finish()
 	checker.report()
 	return nil
 }
