@@ -10,6 +10,8 @@ from scenario import Library, Record, serve
 
 #: Waited for in full whenever there are fewer messages than asked for.
 CONSUME_TIMEOUT_S = 0.02
+#: Only an empty answer says that a partition ends.
+FETCH_WAIT_MS = 20
 
 
 class ConfluentKafka(Library):
@@ -82,6 +84,7 @@ class ConfluentKafka(Library):
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": FETCH_WAIT_MS,
                 "check.crcs": True,
             }
         )
