@@ -24,3 +24,11 @@ build_go() (
   retry go build -o "$cache/crash-client" "./$(basename "$here")"
   go test ./go-crash > "$cache/test.log" || { cat "$cache/test.log" >&2; return 1; }
 )
+
+# install_python_client: the packages of requirements.txt, and the module that the Python clients share, tested.
+install_python_client() {
+  python3 -m venv "$cache/venv"
+  retry "$cache/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+  export PYTHONPATH=$here/.. PYTHONDONTWRITEBYTECODE=1
+  "$cache/venv/bin/python" -m unittest scenario_test 2> "$cache/test.log" || { cat "$cache/test.log" >&2; return 1; }
+}
