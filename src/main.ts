@@ -10,6 +10,7 @@ import { createNodeClock } from "./io/node-clock.ts";
 import { createNodeDisk } from "./io/node-disk.ts";
 import { createNodeNetwork } from "./io/node-network.ts";
 import { createNodeRandom } from "./io/node-random.ts";
+import type { Address } from "./ports/network.ts";
 
 /** An orderly stop that takes longer is not orderly any more: what is acknowledged is durable anyway. */
 const STOP_DEADLINE_MS = 900;
@@ -57,6 +58,7 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
 
+  const http = await health(settings, () => !stopping);
   const [address] = running.addresses;
   const { advertised } = settings.listeners[0]!;
   const bootstrap = `${advertised.host}:${advertised.port === 0 ? address!.port : advertised.port}`;
@@ -64,12 +66,15 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
   say(`data is in ${settings.dataFolder}`);
   say(`send a record: echo hello | kcat -b ${bootstrap} -t events -P`);
   say(`read it back:  kcat -b ${bootstrap} -t events -C -e`);
+  if (http !== undefined) say(`health is on http://${http.host}:${http.port}/healthz and /readyz`);
+}
 
-  const { "http.host": httpHost, "http.port": httpPort } = settings.config;
-  if (httpPort < 0) return;
+/** Serves HTTP unless it is told not to. What listens for clients by then stays so. */
+async function health({ config }: BrokerSettings, ready: () => boolean): Promise<Address | undefined> {
+  const { "http.host": host, "http.port": port } = config;
+  if (port < 0) return undefined;
   const { serveHttp } = await import("./http/server.ts");
-  const http = await serveHttp({ host: httpHost, port: httpPort, ready: () => !stopping }).catch((error: unknown) => {
-    throw ioError(error, "serve HTTP on", `${httpHost}:${httpPort} (http.port)`);
+  return serveHttp({ host, port, ready }).catch((error: unknown) => {
+    throw ioError(error, "serve HTTP on", `${host}:${port} (http.port)`);
   });
-  say(`health is on http://${http.host}:${http.port}/healthz and /readyz`);
 }

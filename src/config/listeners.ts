@@ -123,7 +123,7 @@ function reachProblem(listener: ListenerSettings): string[] {
     `or advertised.listeners=${name}://HOST:${advertisedPort === 0 ? "PORT" : advertisedPort}`;
   return advertised.host === listener.host && advertised.port === port
     ? [`listener ${formatEndpoint(listener)} takes connections on every address of this machine: ${fix}`]
-    : [`clients cannot connect to ${formatEndpoint({ name, ...advertised })}: ${fix}`];
+    : [`clients cannot connect to ${formatEndpoint({ name, host: advertised.host, port: advertisedPort })}: ${fix}`];
 }
 
 function duplicates(endpoints: readonly Endpoint[]): string[] {

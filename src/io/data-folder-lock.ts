@@ -33,7 +33,7 @@ export function lockDataFolder(folder: string): DataFolderLock {
   const root = path.resolve(folder);
   const file = path.join(root, LOCK_FILE_NAME);
   try {
-    fs.mkdirSync(root, { recursive: true });
+    makeFolder(root);
     // SQLite says "unable to open" for whatever is wrong; the system's own error can be explained.
     fs.accessSync(root, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
   } catch (error) {
@@ -55,6 +55,25 @@ export function lockDataFolder(folder: string): DataFolderLock {
       if (held.isOpen) held.close();
     },
   };
+}
+
+/** As `mkdir -p`. Node's own tries for ever where a folder can never be made, as below /proc. */
+function makeFolder(folder: string): void {
+  try {
+    fs.mkdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && fs.statSync(folder).isDirectory()) return;
+    if (code === "EEXIST") throw notAFolder(folder);
+    if (code !== "ENOENT" || fs.existsSync(path.dirname(folder))) throw error;
+    makeFolder(path.dirname(folder));
+    fs.mkdirSync(folder);
+  }
+}
+
+function notAFolder(file: string): IoError {
+  const advice = "give a folder, or move that file out of the way";
+  return new IoError("fatal", "EEXIST", `cannot use data folder ${file}: it is a file (EEXIST): ${advice}`);
 }
 
 function lockError(cause: unknown, root: string): IoError {

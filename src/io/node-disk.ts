@@ -205,6 +205,7 @@ class WriteAndSync implements SyncedFile {
   readonly #file: DiskFile;
   readonly #path: string;
   readonly #inFlight = new Set<Promise<void>>();
+  #lastSync = Promise.resolve();
   #closed: Promise<void> | undefined;
 
   constructor(file: DiskFile, fullPath: string) {
@@ -214,13 +215,22 @@ class WriteAndSync implements SyncedFile {
 
   async write(parts: readonly Uint8Array[], position: number): Promise<void> {
     if (this.#closed !== undefined) throw closedFile("write", this.#path);
-    const done = this.#file.write(parts, position).then(() => this.#file.sync());
+    const done = this.#file.write(parts, position).then(() => this.#syncInTurn());
     this.#inFlight.add(done);
     try {
       await done;
     } finally {
       this.#inFlight.delete(done);
     }
+  }
+
+  /**
+   * One sync at a time, and none after one that failed: the system tells of bytes that it could not write once only, and of
+   * two syncs at once the wrong one may be told.
+   */
+  #syncInTurn(): Promise<void> {
+    this.#lastSync = this.#lastSync.then(() => this.#file.sync());
+    return this.#lastSync;
   }
 
   close(): Promise<void> {

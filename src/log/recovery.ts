@@ -66,6 +66,8 @@ export interface RecoveryReport {
   readonly replayedGroups: number;
   /** Bytes of the torn tail, kept aside. */
   readonly cutBytes: number;
+  /** Whether they were kept aside: not when there was no space for them. */
+  readonly cutKept: boolean;
   readonly damage: readonly Damage[];
 }
 
@@ -143,6 +145,7 @@ class Replay {
     const { disk } = this.#options;
     const files: WalFile[] = [];
     let cutBytes = 0;
+    let cutKept = true;
     for (const listed of this.#listed) {
       const { file, sizeBytes } = listed;
       const keptBytes = this.#tail?.listed === listed ? this.#tail.cutAt : sizeBytes;
@@ -153,7 +156,7 @@ class Replay {
         continue;
       }
       if (keptBytes < sizeBytes) {
-        await keepTailAside(disk, file, keptBytes, sizeBytes);
+        cutKept = await keepTailAside(disk, file, keptBytes, sizeBytes);
         cutBytes += sizeBytes - keptBytes;
       }
       if (listed === this.#listed.at(-1)) {
@@ -174,6 +177,7 @@ class Replay {
       replayedBytes: this.#replayedBytes,
       replayedGroups: this.#groups,
       cutBytes,
+      cutKept,
       damage: this.#damage,
     };
   }
@@ -305,19 +309,34 @@ async function listFiles({ disk, from, knownFiles }: RecoveryOptions): Promise<L
   });
 }
 
-async function keepTailAside(disk: Disk, file: WalFile, keptBytes: number, sizeBytes: number): Promise<void> {
+/** A full disk is where torn tails come from, and cutting makes space again: there they are not kept. Answers whether they are. */
+async function keepTailAside(disk: Disk, file: WalFile, keptBytes: number, sizeBytes: number): Promise<boolean> {
   const source = await disk.open(file.name, "read");
   const tail = Buffer.allocUnsafe(sizeBytes - keptBytes);
   await source.read(tail, keptBytes);
   await source.close();
-  if (tail.some((byte) => byte !== 0)) await keepAside(disk, file, keptBytes, tail);
+  if (tail.every((byte) => byte === 0)) return true;
+  const name = `${file.name}.${keptBytes}.cut`;
+  try {
+    await removeIfThere(disk, name);
+    await keepAside(disk, name, tail);
+    return true;
+  } catch (error) {
+    if (!(error instanceof IoError && NO_SPACE.has(error.code))) throw error;
+    await removeIfThere(disk, name);
+    return false;
+  }
 }
 
-async function keepAside(disk: Disk, file: WalFile, at: number, bytes: Buffer): Promise<void> {
-  const name = `${file.name}.${at}.cut`;
+const NO_SPACE: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
+
+async function removeIfThere(disk: Disk, name: string): Promise<void> {
   await disk.remove(name).catch((error: unknown) => {
     if (!(error instanceof IoError && error.kind === "notFound")) throw error;
   });
+}
+
+async function keepAside(disk: Disk, name: string, bytes: Buffer): Promise<void> {
   const aside: DiskFile = await disk.create(name);
   await aside.write([bytes], 0);
   await aside.sync();

@@ -253,7 +253,8 @@ class Replay implements RecoveryTarget {
 function reportLines(report: RecoveryReport): string[] {
   const lines: string[] = [];
   if (report.cutBytes > 0) {
-    lines.push(`cut ${report.cutBytes} bytes that were never acknowledged off the end of the log; kept aside in *.cut`);
+    const aside = report.cutKept ? "kept aside in *.cut" : "there was no space to keep them aside";
+    lines.push(`cut ${report.cutBytes} bytes that were never acknowledged off the end of the log; ${aside}`);
   }
   for (const { file, from, to, stateLost } of report.damage) {
     const what = stateLost ? ", state records possibly among them" : "";

@@ -53,10 +53,10 @@ test("wrong use exits with 2", () => {
   }
 });
 
-test("wrong settings exit with 1, one line each", () => {
+test("wrong settings exit with 2, one line each", () => {
   const config = file("wrong.properties", "num.partitions=0\nwal.snyc=always\n");
   const { status, stdout, stderr } = chronik("start", "--config", config, "--set", "x", "--host", "0.0.0.0");
-  assert.equal(status, 1);
+  assert.equal(status, 2);
   assert.equal(stdout, "");
   assert.deepEqual(stderr.split("\n"), [
     "chronik: --set x: give key=value",
@@ -68,7 +68,7 @@ test("wrong settings exit with 1, one line each", () => {
 
 test("listening on every address needs an advertised one", () => {
   const { status, stderr } = chronik("standalone", "--host", "0.0.0.0");
-  assert.equal(status, 1);
+  assert.equal(status, 2);
   assert.match(stderr, /^chronik: listener PLAINTEXT:\/\/0\.0\.0\.0:9092 .* --advertised-addr HOST/);
 });
 

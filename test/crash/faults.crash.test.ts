@@ -121,4 +121,25 @@ describe("a full disk", () => {
       await world.verify();
     }
   });
+
+  it("hazard: starts again on a disk that is full still, though it cannot keep aside what it cuts off", async () => {
+    let withoutCopy = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      const world = new World({ seed });
+      const client = new ScriptedClient(world);
+      await world.start();
+      const place = (await client.createTopic("orders")).partitions[0]!;
+      setFaults(world, { capacityBytes: 20_000 });
+      for (let count = 0; world.alive; count++) {
+        await client.produce(place, Buffer.alloc(3_000, count)).catch(toleratesDeath);
+      }
+      world.ended();
+      const usedBytes = [...world.simulation.files().values()].reduce((sum, { length }) => sum + length, 0);
+      setFaults(world, { capacityBytes: usedBytes + 600 });
+      await world.start();
+      await world.verify();
+      if (world.lines.some((line) => line.includes("there was no space to keep them aside"))) withoutCopy += 1;
+    }
+    assert.ok(withoutCopy > 0);
+  });
 });

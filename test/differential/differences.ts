@@ -51,7 +51,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     apis: ["ConsumerGroupHeartbeat", "ConsumerGroupDescribe"],
     reason: "Which of its partitions a member gives up or gets is the assignor's choice; how many it has is not.",
-    covers: ({ path }) => /ssignment\.topicPartitions\[\]\.partitions\[\]$/.test(path),
+    covers: ({ path }) => path.endsWith("ssignment.topicPartitions[].partitions[]"),
   },
   {
     apis: ["DescribeLogDirs"],

@@ -144,7 +144,12 @@ test("data that cannot be used is named, with what to do", async () => {
   writeFileSync(file, "not a folder");
   const noFolder = await runToExit(["--data-dir", file, "--port", "0"]);
   assert.equal(noFolder.code, 1);
-  assert.match(noFolder.stderr, new RegExp(`^chronik: cannot use data folder ${file}: .*: move it out of the way\n$`));
+  assert.match(
+    noFolder.stderr,
+    new RegExp(
+      `^chronik: cannot use data folder ${file}: it is a file .*: give a folder, or move that file out of the way\n$`,
+    ),
+  );
   const inTheWay = newFolder();
   await (await startProcess(inTheWay)).stop();
   rmSync(path.join(inTheWay, "wal"), { recursive: true });
