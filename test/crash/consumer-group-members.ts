@@ -82,7 +82,7 @@ export class ConsumerGroupMember {
       this.#topicId = topicId;
       return [...partitions];
     });
-    this.#hasNews = told !== undefined && told.toSorted().join() !== this.owned.toSorted().join();
+    this.#hasNews = told !== undefined && !isSame(told, this.owned);
     if (told !== undefined) this.owned = told;
   }
 
@@ -112,6 +112,10 @@ export class ConsumerGroupMember {
   #pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => void this.#world.clock.schedule(delayMs, resolve));
   }
+}
+
+function isSame(one: readonly number[], other: readonly number[]): boolean {
+  return one.length === other.length && one.every((partition) => other.includes(partition));
 }
 
 const EXPECTED: ReadonlySet<number> = new Set([
