@@ -93,8 +93,8 @@ async function groupsByName(kafka: Kafka, names: readonly string[]): Promise<Rea
 }
 
 /**
- * The members, and which of them has each partition (`topic:partition`). Only consumers of the classic protocol tell in a
- * form that the client library reads.
+ * The members, and which of them has each partition (`topic:partition`). Of members that are no consumers nobody knows what
+ * they share: null.
  */
 async function membersOf(
   kafka: Kafka,
@@ -102,6 +102,7 @@ async function membersOf(
   { protocolType, groupType = "classic" }: ListedGroup,
 ): Promise<{ readonly members: readonly Member[] | null; readonly owners: ReadonlyMap<string, Member> }> {
   const owners = new Map<string, Member>();
+  if (groupType.toLowerCase() === "consumer") return { members: await consumersOf(kafka, name, owners), owners };
   const isReadable = groupType.toLowerCase() === "classic" && (protocolType === "consumer" || protocolType === "");
   if (!isReadable) return { members: null, owners };
   const described = (await kafka.admin.describeGroups({ groups: [name] })).get(name)!;
@@ -118,6 +119,18 @@ async function membersOf(
     return member;
   });
   return { members, owners };
+}
+
+/** The members of a group of the consumer protocol. Notes what they have. */
+async function consumersOf(kafka: Kafka, name: string, owners: Map<string, Member>): Promise<readonly Member[]> {
+  const { members } = await kafka.consumerGroup(name);
+  return members.map(({ memberId: id, instanceId, clientId, clientHost, assignment }) => {
+    const member = { id, instanceId: instanceId ?? null, clientId, host: clientHost.replace(/^\//, "") };
+    for (const { topicName, partitions } of assignment.topicPartitions) {
+      for (const partition of partitions) owners.set(`${topicName}:${partition}`, member);
+    }
+    return member;
+  });
 }
 
 async function progressOf(
