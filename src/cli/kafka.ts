@@ -10,6 +10,7 @@ import {
   Consumer,
   consumerGroupDescribeV0,
   FindCoordinatorKeyTypes,
+  type GroupBase,
   murmur2,
   Producer,
   type ProducerOptions,
@@ -101,6 +102,11 @@ export class Kafka {
     const request = partitions.map((partitionIndex) => ({ partitionIndex, timestamp }));
     const listed = await this.admin.listOffsets({ topics: [{ name: topic, partitions: request }] });
     return new Map(listed[0]!.partitions.map(({ partitionIndex, offset }) => [partitionIndex, offset]));
+  }
+
+  /** All groups by name. Left to itself the library asks for classic ones. */
+  async groups(): Promise<Map<string, GroupBase>> {
+    return this.admin.listGroups({ types: [] });
   }
 
   /** A group of the consumer protocol (KIP-848), as its coordinator tells. The library has the request, and no call for it. */

@@ -319,6 +319,7 @@ test("a group of the consumer protocol shows its members too", async () => {
   });
   assert.equal(joined.errorCode, 0);
   client.close();
+  assert.match(await output("groups list"), /^modern +Stable +consumer +consumer$/m);
   const shown = await output("groups describe modern");
   assert.match(shown, /^group +modern\nstate +Stable\nmembers 1\nlag +0\n/);
   for (const partition of [0, 1]) assert.match(shown, new RegExp(`^shared +${partition} .* newcomer +127.0.0.1 `, "m"));

@@ -20,7 +20,7 @@ export interface TopicPartitions {
 
 export async function listGroups(options: Connection & { readonly names?: true }): Promise<void> {
   await withKafka(options.brokers, async (kafka) => {
-    const groups = [...(await kafka.admin.listGroups()).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const groups = [...(await kafka.groups()).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
     if (options.names) return writeLines(groups.map(({ id }) => id));
     if (options.json) {
       return writeLines(
@@ -81,11 +81,11 @@ export async function describeGroups(names: readonly string[], options: Connecti
   });
 }
 
-type ListedGroup = Awaited<ReturnType<Kafka["admin"]["listGroups"]>> extends ReadonlyMap<string, infer G> ? G : never;
+type ListedGroup = Awaited<ReturnType<Kafka["groups"]>> extends ReadonlyMap<string, infer G> ? G : never;
 
 /** @throws CommandFailure when one does not exist. */
 async function groupsByName(kafka: Kafka, names: readonly string[]): Promise<ReadonlyMap<string, ListedGroup>> {
-  const listed = await kafka.admin.listGroups();
+  const listed = await kafka.groups();
   for (const name of names) {
     if (!listed.has(name)) throw new CommandFailure(unknownName("group", name, [...listed.keys()]));
   }
@@ -279,7 +279,7 @@ async function statesOf(
 }
 
 async function commit(kafka: Kafka, group: string, plans: readonly ResetPlan[]): Promise<void> {
-  const listed = (await kafka.admin.listGroups()).get(group);
+  const listed = (await kafka.groups()).get(group);
   if (listed !== undefined && listed.state !== "Empty" && listed.state !== "Dead") {
     throw new CommandFailure(`group ${group} is in use (${listed.state}): stop its consumers first`);
   }
