@@ -4,6 +4,7 @@
  * Usage: node scripts/write-configuration-doc.ts
  */
 import { writeFileSync } from "node:fs";
+import { MAX_FOLLOWED_PARTITIONS, MAX_SESSION_PARTITIONS } from "../src/broker/fetch-sessions.ts";
 import type { Setting } from "../src/config/setting.ts";
 import { ALIASES, BROKER_FOR_TOPIC } from "../src/config/synonyms.ts";
 import { STORAGE } from "../src/config/table/storage.ts";
@@ -55,6 +56,17 @@ Clients inside and outside of a container network, each with an address of their
     listener.security.protocol.map=INSIDE:PLAINTEXT,HOST:PLAINTEXT
 `;
 
+const LIMITS = `## Limits that are no settings
+
+| Of | At most | Beyond that |
+| --- | --- | --- |
+| a fetch session (KIP-227) | ${number(MAX_SESSION_PARTITIONS)} partitions; all sessions together ${number(MAX_FOLLOWED_PARTITIONS)} | each fetch is answered in full, without a session |
+`;
+
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
 /** The whole page. */
 export function configurationDoc(): string {
   const own = (key: string): boolean => Object.hasOwn(STORAGE, key);
@@ -79,6 +91,7 @@ export function configurationDoc(): string {
     ...withoutMeaning("a topic", [...TOPIC_SETTINGS]),
     ...withoutMeaning("a group", [...GROUP_SETTINGS]),
     ...withoutMeaning("a subscription of client metrics", [...CLIENT_METRICS_SETTINGS]),
+    LIMITS,
   ].join("\n");
 }
 
