@@ -5,6 +5,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { MAX_FOLLOWED_PARTITIONS, MAX_SESSION_PARTITIONS } from "../src/broker/fetch-sessions.ts";
+import { MAX_PARKED_OF_CONNECTION, MAX_PARKED_PARTITIONS } from "../src/broker/parked-fetches.ts";
 import type { Setting } from "../src/config/setting.ts";
 import { ALIASES, BROKER_FOR_TOPIC } from "../src/config/synonyms.ts";
 import { STORAGE } from "../src/config/table/storage.ts";
@@ -61,6 +62,7 @@ const LIMITS = `## Limits that are no settings
 | Of | At most | Beyond that |
 | --- | --- | --- |
 | a fetch session (KIP-227) | ${number(MAX_SESSION_PARTITIONS)} partitions; all sessions together ${number(MAX_FOLLOWED_PARTITIONS)} | each fetch is answered in full, without a session |
+| fetches that wait for records | ${number(MAX_PARKED_OF_CONNECTION)} partitions on one connection, ${number(MAX_PARKED_PARTITIONS)} in all | a fetch is answered at once, with what there is |
 `;
 
 function number(value: number): string {

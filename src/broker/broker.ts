@@ -15,6 +15,7 @@ import type { Store } from "../state/store.ts";
 import { Connection, SHARED_BUFFER_BYTES } from "./connection.ts";
 import { FetchSessions } from "./fetch-sessions.ts";
 import { Groups } from "./groups.ts";
+import { ParkedFetches } from "./parked-fetches.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { route } from "./router.ts";
 
@@ -30,11 +31,6 @@ export interface BrokerOptions {
   readonly log: (line: string) => void;
   /** Something failed that must not: ends the process. */
   readonly fail: (error: unknown) => void;
-}
-
-/** A fetch that waits for records. */
-export interface ParkedFetch {
-  stopWaiting(): void;
 }
 
 /** Where clients of one listener are sent. */
@@ -60,8 +56,7 @@ export class Broker {
   readonly fetchSessions: FetchSessions;
   readonly producerIds: ProducerIds;
   readonly groups: Groups;
-  /** Fetches that wait for records. */
-  readonly parkedFetches = new Set<ParkedFetch>();
+  readonly parkedFetches: ParkedFetches;
   /** Less free disk than `wal.min.free.bytes`: produce requests are refused. */
   spaceLow = false;
   /** Where the log will have come down to that, as the disk was last seen: it can be filled faster than it is looked at. */
@@ -85,6 +80,7 @@ export class Broker {
     this.disk = options.disk;
     this.log = options.log;
     this.fail = options.fail;
+    this.parkedFetches = new ParkedFetches(this.clock);
     this.producerIds = new ProducerIds(this.store);
     const { clock, random, store, groupFold: fold } = options;
     this.groups = new Groups({ store, fold, clock, random });
@@ -134,7 +130,7 @@ export class Broker {
     this.#stopping = true;
     this.#deadlineTimer?.cancel();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
-    for (const fetch of [...this.parkedFetches]) fetch.stopWaiting();
+    this.parkedFetches.stopWaiting();
     this.groups.stop();
     await this.store.wal.flush();
     for (const connection of [...this.#connections]) connection.finish();

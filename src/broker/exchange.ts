@@ -25,7 +25,8 @@ export class Exchange<A extends Api = Api> {
   readonly connection: Connection;
   readonly version: number;
   readonly clientId: string | null;
-  readonly request: Message<A["request"]>;
+  /** Who waits long before answering puts something smaller in its place: a request can be large once it is decoded. */
+  request: Message<A["request"]>;
   readonly #api: A;
   readonly #correlationId: number;
   readonly #slot: AnswerSlot;

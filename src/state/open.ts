@@ -124,7 +124,7 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
   await setSnapshotsAside(disk, restored.damagedSnapshots);
   for (const topic of state.topics()) {
     for (const partition of topic.partitions) {
-      partition.advanceHighWatermark(partition.endOffset);
+      partition.advanceHighWatermark(partition.endOffset, 0); // nobody waits yet
       partition.stampedAt = 0;
       partition.producers.restartClocks(options.nowMs());
     }

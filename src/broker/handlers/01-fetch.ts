@@ -1,8 +1,8 @@
 /**
  * Fetch 4-18: reads record batches, and waits for them when there are too few.
  *
- * A request that finds fewer than `min_bytes` is parked until the high watermark of one of its partitions moves, or
- * `max_wait_ms` is over. Whatever is read is durable already, so the answer itself waits only for the newest state record.
+ * A request that finds fewer than `min_bytes` is parked until that many should be there, or `max_wait_ms` is over; when too
+ * many wait already it is answered with what there is. Whatever is read is durable already, so the answer itself waits only for the newest state record.
  * The partitions of a request are put together from its session (`fetch-sessions.ts`) and its own changes to it.
  */
 
@@ -12,10 +12,12 @@ import type { Timer } from "../../ports/clock.ts";
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import type { Connection } from "../connection.ts";
 import type { Exchange } from "../exchange.ts";
 import { FetchPartitions, type FetchTopic } from "../fetch-partitions.ts";
 import { type Fetched, type FetchedPartition, fetchedTopic, readFetch } from "../fetch-read.ts";
 import type { FetchSession } from "../fetch-sessions.ts";
+import type { ParkedFetch } from "../parked-fetches.ts";
 
 type Fetch = (typeof APIS)["fetch"];
 type FetchExchange = Exchange<Fetch>;
@@ -43,7 +45,7 @@ export function handleFetch(exchange: FetchExchange): void {
 }
 
 /** One fetch from its arrival to its answer. */
-class PendingFetch implements PartitionWaiter {
+class PendingFetch implements PartitionWaiter, ParkedFetch {
   readonly #exchange: FetchExchange;
   readonly #plan: FetchPlan;
   readonly #usesTopicIds: boolean;
@@ -51,6 +53,9 @@ class PendingFetch implements PartitionWaiter {
   #timer: Timer | undefined;
   #state: "reading" | "parked" | "woken" | "done" = "reading";
   #mayWait: boolean;
+  /** While it waits: what there was when it was read last, and what has come since. */
+  #readableBytes = 0;
+  #partitionCount = 0;
   readonly #onClose = (): void => this.#finish();
 
   constructor(exchange: FetchExchange, plan: FetchPlan) {
@@ -60,12 +65,21 @@ class PendingFetch implements PartitionWaiter {
     this.#mayWait = exchange.request.maxWaitMs > 0 && plan.partitions.count > 0;
   }
 
+  get connection(): Connection {
+    return this.#exchange.connection;
+  }
+
+  get partitionCount(): number {
+    return this.#partitionCount;
+  }
+
   tryToAnswer(): void {
     const { broker, request } = this.#exchange;
     const bounds = {
       maxBytes: Math.min(request.maxBytes, broker.store.state.broker["fetch.max.bytes"]),
       readCommitted: request.isolationLevel === READ_COMMITTED,
     };
+    this.#state = "reading";
     const fetched = readFetch(broker, this.#plan.partitions, bounds, this.#usesTopicIds);
     if (!(fetched instanceof Promise)) return this.#decide(fetched);
     fetched.then(
@@ -74,36 +88,45 @@ class PendingFetch implements PartitionWaiter {
     );
   }
 
-  /** A partition's high watermark moved. Several may move in one turn: they are looked at together afterwards. */
-  wake(): void {
+  /** Its partitions are not looked at for every batch that comes, but once there should be enough. */
+  grew(sizeBytes: number): void {
+    this.#readableBytes += sizeBytes;
+    if (this.#readableBytes >= this.#exchange.request.minBytes) this.ended();
+  }
+
+  ended(): void {
     if (this.#state !== "parked") return;
     this.#state = "woken";
-    queueMicrotask(() => {
-      if (this.#state !== "woken") return;
-      this.#state = "reading";
-      this.tryToAnswer();
-    });
+    this.#exchange.broker.parkedFetches.wake(this);
+  }
+
+  recheck(): void {
+    if (this.#state === "woken") this.tryToAnswer();
   }
 
   #decide(fetched: Fetched): void {
     if (this.#state === "done") return releaseAll(fetched);
     const { request } = this.#exchange;
     if (!this.#mayWait || fetched.urgent || fetched.sizeBytes >= request.minBytes) return this.#answer(fetched);
+    if (this.connection.isClosed) return releaseAll(fetched);
+    if (this.#timer === undefined && !this.#park()) return this.#answer(fetched);
     releaseAll(fetched);
-    if (!this.#exchange.connection.isClosed) this.#park();
+    // A topic can have been deleted, and created anew at once.
+    if (this.#watched.some(({ deleted }) => deleted)) this.#watch();
+    this.#readableBytes = fetched.sizeBytes;
+    this.#state = "parked";
   }
 
-  #park(): void {
-    const { broker, connection, request } = this.#exchange;
-    this.#state = "parked";
-    if (this.#timer === undefined) {
-      this.#timer = broker.clock.schedule(request.maxWaitMs, () => this.stopWaiting());
-      broker.parkedFetches.add(this);
-      connection.onClose(this.#onClose);
-      this.#watch();
-    } else if (this.#watched.some(({ deleted }) => deleted)) {
-      this.#watch(); // a topic was deleted and created anew at once
-    }
+  /** Waits from now on, unless too many do already. */
+  #park(): boolean {
+    const { broker, request } = this.#exchange;
+    this.#partitionCount = this.#plan.partitions.count;
+    if (!broker.parkedFetches.add(this)) return false;
+    this.#exchange.request = { ...request, topics: [], forgottenTopicsData: [] }; // the plan has them, each once
+    this.#timer = broker.clock.schedule(request.maxWaitMs, () => this.stopWaiting());
+    this.connection.onClose(this.#onClose);
+    this.#watch();
+    return true;
   }
 
   #watch(): void {
@@ -120,9 +143,7 @@ class PendingFetch implements PartitionWaiter {
   /** Answers with what there is: the time is over, or the broker stops. */
   stopWaiting(): void {
     this.#mayWait = false;
-    if (this.#state !== "parked") return;
-    this.#state = "reading";
-    this.tryToAnswer();
+    if (this.#state === "parked" || this.#state === "woken") this.tryToAnswer();
   }
 
   #answer(fetched: Fetched): void {
