@@ -6,6 +6,7 @@
 import { writeFileSync } from "node:fs";
 import { MAX_FOLLOWED_PARTITIONS, MAX_SESSION_PARTITIONS } from "../src/broker/fetch-sessions.ts";
 import { MAX_PARKED_OF_CONNECTION, MAX_PARKED_PARTITIONS } from "../src/broker/parked-fetches.ts";
+import { MAX_PARTITIONS_PER_REQUEST } from "../src/broker/topic-creation.ts";
 import type { Setting } from "../src/config/setting.ts";
 import { ALIASES, BROKER_FOR_TOPIC } from "../src/config/synonyms.ts";
 import { STORAGE } from "../src/config/table/storage.ts";
@@ -63,6 +64,7 @@ const LIMITS = `## Limits that are no settings
 | --- | --- | --- |
 | a fetch session (KIP-227) | ${number(MAX_SESSION_PARTITIONS)} partitions; all sessions together ${number(MAX_FOLLOWED_PARTITIONS)} | each fetch is answered in full, without a session |
 | fetches that wait for records | ${number(MAX_PARKED_OF_CONNECTION)} partitions on one connection, ${number(MAX_PARKED_PARTITIONS)} in all | a fetch is answered at once, with what there is |
+| CreateTopics, CreatePartitions, Metadata that creates topics | ${number(MAX_PARTITIONS_PER_REQUEST)} partitions in one request | POLICY_VIOLATION; Metadata says that the others are unknown, and creates them when it is asked again |
 `;
 
 function number(value: number): string {

@@ -245,7 +245,7 @@ class Replay implements RecoveryTarget {
         overrides: new Map(),
       });
     }
-    topic.addPartitions(record.partition + 1);
+    this.#state.growTopic(topic, record.partition + 1);
     return topic.partitions[record.partition];
   }
 }
