@@ -4,7 +4,9 @@
  * Usage: node scripts/write-configuration-doc.ts
  */
 import { writeFileSync } from "node:fs";
+import { MAX_ANSWER_BYTES } from "../src/broker/broker.ts";
 import { MAX_FOLLOWED_PARTITIONS, MAX_SESSION_PARTITIONS } from "../src/broker/fetch-sessions.ts";
+import { MAX_RESOURCES } from "../src/broker/handlers/32-describe-configs.ts";
 import { MAX_PARKED_OF_CONNECTION, MAX_PARKED_PARTITIONS } from "../src/broker/parked-fetches.ts";
 import { MAX_PARTITIONS_PER_REQUEST } from "../src/broker/topic-creation.ts";
 import type { Setting } from "../src/config/setting.ts";
@@ -65,6 +67,8 @@ const LIMITS = `## Limits that are no settings
 | a fetch session (KIP-227) | ${number(MAX_SESSION_PARTITIONS)} partitions; all sessions together ${number(MAX_FOLLOWED_PARTITIONS)} | each fetch is answered in full, without a session |
 | fetches that wait for records | ${number(MAX_PARKED_OF_CONNECTION)} partitions on one connection, ${number(MAX_PARKED_PARTITIONS)} in all | a fetch is answered at once, with what there is |
 | CreateTopics, CreatePartitions, Metadata that creates topics | ${number(MAX_PARTITIONS_PER_REQUEST)} partitions in one request | POLICY_VIOLATION; Metadata says that the others are unknown, and creates them when it is asked again |
+| an answer | ${MAX_ANSWER_BYTES / 1024 / 1024} MiB, not counting records and what members of groups sent | the connection is closed |
+| DescribeConfigs | ${number(MAX_RESOURCES)} resources in one request, each once | INVALID_REQUEST |
 `;
 
 function number(value: number): string {

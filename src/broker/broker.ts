@@ -39,6 +39,8 @@ export type Endpoint = Address;
 /** Requests up to this size have memory of their own, so that none waits for a large one that does not come. */
 const SMALL_REQUEST_BYTES = 16 * 1024;
 const SMALL_REQUESTS_BYTES = 8 * 1024 * 1024;
+/** An answer, but for its records. A few bytes of a request can ask for thousands: beyond this it is not answered. */
+export const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 /** How often the deadlines of connections are looked at. */
 const DEADLINE_CHECK_MS = 5_000;
 
@@ -52,7 +54,7 @@ export class Broker {
   readonly log: (line: string) => void;
   readonly fail: (error: unknown) => void;
   /** Shared by all answers: used within one turn only. */
-  readonly writer = new Writer();
+  readonly writer = new Writer(MAX_ANSWER_BYTES);
   readonly fetchSessions: FetchSessions;
   readonly producerIds: ProducerIds;
   readonly groups: Groups;

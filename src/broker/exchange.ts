@@ -59,7 +59,7 @@ export class Exchange<A extends Api = Api> {
       answer = { parts: encoded.parts, sizeBytes: encoded.sizeBytes, sent: options.sent };
     } catch (error) {
       if (!(error instanceof UnencodableMessage)) throw error;
-      // Something that the peer sent, quoted back, is too long for a string of the protocol.
+      // Something that the peer sent, quoted back, is too long for a string of the protocol, or it asks for too much.
       options.sent?.();
       return this.connection.refuse(`its ${this.#api.name} request cannot be answered: ${error.message}`);
     }

@@ -229,7 +229,16 @@ test("unknown partitions, and ones that are asked for twice, are errors of their
     const answer = await client.request(APIS.listOffsets, 1, { replicaId: -1, topics });
     assert.deepEqual(
       answer.topics.flatMap((topic) => topic.partitions.map(({ errorCode }) => errorName(errorCode))),
-      ["INVALID_REQUEST", "NONE", "INVALID_REQUEST", "UNKNOWN_TOPIC_OR_PARTITION"],
+      ["INVALID_REQUEST", "NONE", "UNKNOWN_TOPIC_OR_PARTITION"],
+    );
+    const again = [{ name: "t", partitions }, ...topics];
+    const thrice = await client.request(APIS.listOffsets, 1, { replicaId: -1, topics: again });
+    assert.deepEqual(
+      thrice.topics.map(({ name, partitions: answers }) => [name, ...answers.map((each) => errorName(each.errorCode))]),
+      [
+        ["t", "INVALID_REQUEST", "INVALID_REQUEST"],
+        ["u", "UNKNOWN_TOPIC_OR_PARTITION"],
+      ],
     );
   });
 });

@@ -46,21 +46,18 @@ const READ_COMMITTED = 1;
 export function handleListOffsets(exchange: ListOffsetsExchange): void {
   const { broker, request } = exchange;
   const { state } = broker.store;
-  const asked = new Set<string>();
-  const repeated = new Set<string>();
+  // Each partition is answered once, and one that is asked for twice with an error, as in Kafka.
+  const asked = new Map<string, Map<number, PartitionRequest | undefined>>();
   for (const { name, partitions } of request.topics) {
-    for (const { partitionIndex } of partitions) {
-      const key = `${name}/${partitionIndex}`;
-      if (asked.has(key)) repeated.add(key);
-      asked.add(key);
-    }
+    const known = asked.get(name) ?? new Map<number, PartitionRequest | undefined>();
+    for (const each of partitions) known.set(each.partitionIndex, known.has(each.partitionIndex) ? undefined : each);
+    asked.set(name, known);
   }
-  const topics = request.topics.map(async ({ name, partitions }): Promise<TopicAnswer> => {
+  const topics = [...asked].map(async ([name, partitions]): Promise<TopicAnswer> => {
     const topic = state.topic(name);
-    const answers = partitions.map(async (each) => {
-      if (!repeated.has(`${name}/${each.partitionIndex}`)) return listOffset(exchange, topic, each);
-      return { partitionIndex: each.partitionIndex, errorCode: ErrorCode.INVALID_REQUEST };
-    });
+    const answers = [...partitions].map(async ([partitionIndex, each]) =>
+      each === undefined ? { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST } : listOffset(exchange, topic, each),
+    );
     return { name, partitions: await Promise.all(answers) };
   });
   Promise.all(topics).then(

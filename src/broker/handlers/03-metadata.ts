@@ -33,7 +33,7 @@ export function handleMetadata(exchange: MetadataExchange): void {
   const asksAll = request.topics === null || (version === 0 && request.topics.length === 0);
   const topics = asksAll
     ? [...state.topics()].map((topic) => describe(exchange, topic))
-    : describeAsked(exchange, distinct(request.topics));
+    : describeAsked(exchange, distinct(request.topics, version));
   exchange.answer({
     brokers: [{ nodeId: broker.nodeId, host, port, rack: state.broker["broker.rack"] }],
     clusterId: state.clusterId,
@@ -110,7 +110,11 @@ function topicOperations({ request }: MetadataExchange): number {
   return request.includeTopicAuthorizedOperations ? ALL_TOPIC_OPERATIONS : NOT_ASKED_OPERATIONS;
 }
 
-/** Each topic once, in the order of the request. */
-function distinct(asked: readonly TopicRequest[]): TopicRequest[] {
-  return [...new Map(asked.map((topic) => [`${topic.topicId}/${topic.name ?? ""}`, topic])).values()];
+/** Each topic once, in the order of the request. Where one is asked for by id, as in Kafka, names do not count. */
+function distinct(asked: readonly TopicRequest[], version: number): TopicRequest[] {
+  const byId = asked.filter(({ topicId }) => topicId !== ZERO_UUID);
+  if (version < TOPIC_IDS_SINCE || byId.length === 0) {
+    return [...new Map(asked.map((topic) => [`${topic.topicId}/${topic.name ?? ""}`, topic])).values()];
+  }
+  return [...new Map(byId.map((topic) => [topic.topicId, topic])).values()];
 }
