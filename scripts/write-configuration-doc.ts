@@ -8,6 +8,7 @@ import { MAX_ANSWER_BYTES } from "../src/broker/broker.ts";
 import { MAX_FOLLOWED_PARTITIONS, MAX_SESSION_PARTITIONS } from "../src/broker/fetch-sessions.ts";
 import { MAX_RESOURCES } from "../src/broker/handlers/32-describe-configs.ts";
 import { MAX_PARKED_OF_CONNECTION, MAX_PARKED_PARTITIONS } from "../src/broker/parked-fetches.ts";
+import { MAX_FALSE_BATCHES } from "../src/broker/timestamp-search.ts";
 import { MAX_PARTITIONS_PER_REQUEST } from "../src/broker/topic-creation.ts";
 import type { Setting } from "../src/config/setting.ts";
 import { ALIASES, BROKER_FOR_TOPIC } from "../src/config/synonyms.ts";
@@ -69,6 +70,7 @@ const LIMITS = `## Limits that are no settings
 | CreateTopics, CreatePartitions, Metadata that creates topics | ${number(MAX_PARTITIONS_PER_REQUEST)} partitions in one request | POLICY_VIOLATION; Metadata says that the others are unknown, and creates them when it is asked again |
 | an answer | ${MAX_ANSWER_BYTES / 1024 / 1024} MiB, not counting records and what members of groups sent | the connection is closed |
 | DescribeConfigs | ${number(MAX_RESOURCES)} resources in one request, each once | INVALID_REQUEST |
+| ListOffsets by timestamp | ${MAX_FALSE_BATCHES} batches in one request whose header claims a later timestamp than their records have | CORRUPT_MESSAGE; asked again it gets further |
 `;
 
 function number(value: number): string {
