@@ -242,11 +242,16 @@ function remember(
   if (result.sizeBytes > 0) session.partitions.moveToEnd(asked);
 }
 
+/** As in Kafka what is not there comes last, and a topic as often as others come between its partitions. */
 function groupByTopic(fetched: readonly FetchedPartition[], { request }: FetchExchange): TopicAnswer[] {
+  const isThere = ({ errorCode }: FetchedPartition): boolean => !UNKNOWN.has(errorCode);
+  const inOrder = fetched.every(isThere)
+    ? fetched
+    : [...fetched.filter(isThere), ...fetched.filter((each) => !isThere(each))];
   const topics: TopicAnswer[] = [];
   let current: FetchTopic | undefined;
   let partitions: PartitionAnswer[] = [];
-  for (const each of fetched) {
+  for (const each of inOrder) {
     const { topic } = each.asked;
     if (topic !== current) {
       current = topic;
