@@ -55,6 +55,11 @@ export const STORAGE = {
     "Memory for reads from disk: half for those under way, half for what lies beside and ahead.",
     { min: MIB },
   ),
+  "max.partitions": int(
+    1_000_000,
+    "Partitions of all topics together; each takes some 600 bytes of memory. More are refused (POLICY_VIOLATION).",
+    { min: 0 },
+  ),
   "advertised.addr": string(
     null,
     "What clients are told to connect to, as HOST or HOST:PORT, where there is one listener.",
