@@ -1,5 +1,5 @@
 /** The part of @platformatic/kafka in ../group-suite.ts. */
-import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes } from "@platformatic/kafka";
+import { Consumer, findErrorBy, MessagesStreamFallbackModes, MessagesStreamModes } from "@platformatic/kafka";
 import {
   COMMIT_INTERVAL_MS,
   HEARTBEAT_INTERVAL_MS,
@@ -52,7 +52,7 @@ async function consume({ group, topic, mode, instance }: Membership, report: Rep
   consumer.on("consumer:heartbeat:error", ({ error }) => {
     console.error(error);
     // With the new protocol the library does not join again: it would ask with its old epoch for ever.
-    if (mode === "consumer" && JSON.stringify(error).includes("UNKNOWN_MEMBER_ID")) ended.reject(error);
+    if (mode === "consumer" && findErrorBy(error, "apiId", "UNKNOWN_MEMBER_ID")) ended.reject(error);
   });
 
   let uncommitted = new Map<number, Position>();
