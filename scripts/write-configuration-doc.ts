@@ -4,6 +4,12 @@
  * Usage: node scripts/write-configuration-doc.ts
  */
 import { writeFileSync } from "node:fs";
+import { MAX_ANSWER_BYTES } from "../src/broker/broker.ts";
+import { MAX_FOLLOWED_PARTITIONS, MAX_SESSION_PARTITIONS } from "../src/broker/fetch-sessions.ts";
+import { MAX_RESOURCES } from "../src/broker/handlers/32-describe-configs.ts";
+import { MAX_PARKED_OF_CONNECTION, MAX_PARKED_PARTITIONS } from "../src/broker/parked-fetches.ts";
+import { MAX_FALSE_BATCHES } from "../src/broker/timestamp-search.ts";
+import { MAX_PARTITIONS_PER_REQUEST } from "../src/broker/topic-creation.ts";
 import type { Setting } from "../src/config/setting.ts";
 import { ALIASES, BROKER_FOR_TOPIC } from "../src/config/synonyms.ts";
 import { STORAGE } from "../src/config/table/storage.ts";
@@ -55,6 +61,22 @@ Clients inside and outside of a container network, each with an address of their
     listener.security.protocol.map=INSIDE:PLAINTEXT,HOST:PLAINTEXT
 `;
 
+const LIMITS = `## Limits that are no settings
+
+| Of | At most | Beyond that |
+| --- | --- | --- |
+| a fetch session (KIP-227) | ${number(MAX_SESSION_PARTITIONS)} partitions; all sessions together ${number(MAX_FOLLOWED_PARTITIONS)} | each fetch is answered in full, without a session |
+| fetches that wait for records | ${number(MAX_PARKED_OF_CONNECTION)} partitions on one connection, ${number(MAX_PARKED_PARTITIONS)} in all | a fetch is answered at once, with what there is |
+| CreateTopics, CreatePartitions, Metadata that creates topics | ${number(MAX_PARTITIONS_PER_REQUEST)} partitions in one request | POLICY_VIOLATION; Metadata says that the others are unknown, and creates them when it is asked again |
+| an answer | ${MAX_ANSWER_BYTES / 1024 / 1024} MiB, not counting records and what members of groups sent | the connection is closed |
+| DescribeConfigs | ${number(MAX_RESOURCES)} resources in one request, each once | INVALID_REQUEST |
+| ListOffsets by timestamp | ${MAX_FALSE_BATCHES} batches in one request whose header claims a later timestamp than their records have | CORRUPT_MESSAGE; asked again it gets further |
+`;
+
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
 /** The whole page. */
 export function configurationDoc(): string {
   const own = (key: string): boolean => Object.hasOwn(STORAGE, key);
@@ -79,6 +101,7 @@ export function configurationDoc(): string {
     ...withoutMeaning("a topic", [...TOPIC_SETTINGS]),
     ...withoutMeaning("a group", [...GROUP_SETTINGS]),
     ...withoutMeaning("a subscription of client metrics", [...CLIENT_METRICS_SETTINGS]),
+    LIMITS,
   ].join("\n");
 }
 

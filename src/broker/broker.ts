@@ -15,6 +15,7 @@ import type { Store } from "../state/store.ts";
 import { Connection, SHARED_BUFFER_BYTES } from "./connection.ts";
 import { FetchSessions } from "./fetch-sessions.ts";
 import { Groups } from "./groups.ts";
+import { ParkedFetches } from "./parked-fetches.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { route } from "./router.ts";
 
@@ -32,17 +33,14 @@ export interface BrokerOptions {
   readonly fail: (error: unknown) => void;
 }
 
-/** A fetch that waits for records. */
-export interface ParkedFetch {
-  stopWaiting(): void;
-}
-
 /** Where clients of one listener are sent. */
 export type Endpoint = Address;
 
 /** Requests up to this size have memory of their own, so that none waits for a large one that does not come. */
 const SMALL_REQUEST_BYTES = 16 * 1024;
 const SMALL_REQUESTS_BYTES = 8 * 1024 * 1024;
+/** An answer, but for its records. A few bytes of a request can ask for thousands: beyond this it is not answered. */
+export const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 /** How often the deadlines of connections are looked at. */
 const DEADLINE_CHECK_MS = 5_000;
 
@@ -56,12 +54,11 @@ export class Broker {
   readonly log: (line: string) => void;
   readonly fail: (error: unknown) => void;
   /** Shared by all answers: used within one turn only. */
-  readonly writer = new Writer();
+  readonly writer = new Writer(MAX_ANSWER_BYTES);
   readonly fetchSessions: FetchSessions;
   readonly producerIds: ProducerIds;
   readonly groups: Groups;
-  /** Fetches that wait for records. */
-  readonly parkedFetches = new Set<ParkedFetch>();
+  readonly parkedFetches: ParkedFetches;
   /** Less free disk than `wal.min.free.bytes`: produce requests are refused. */
   spaceLow = false;
   /** Where the log will have come down to that, as the disk was last seen: it can be filled faster than it is looked at. */
@@ -85,6 +82,7 @@ export class Broker {
     this.disk = options.disk;
     this.log = options.log;
     this.fail = options.fail;
+    this.parkedFetches = new ParkedFetches(this.clock);
     this.producerIds = new ProducerIds(this.store);
     const { clock, random, store, groupFold: fold } = options;
     this.groups = new Groups({ store, fold, clock, random });
@@ -134,7 +132,7 @@ export class Broker {
     this.#stopping = true;
     this.#deadlineTimer?.cancel();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
-    for (const fetch of [...this.parkedFetches]) fetch.stopWaiting();
+    this.parkedFetches.stopWaiting();
     this.groups.stop();
     await this.store.wal.flush();
     for (const connection of [...this.#connections]) connection.finish();

@@ -25,7 +25,8 @@ export class Exchange<A extends Api = Api> {
   readonly connection: Connection;
   readonly version: number;
   readonly clientId: string | null;
-  readonly request: Message<A["request"]>;
+  /** Who waits long before answering puts something smaller in its place: a request can be large once it is decoded. */
+  request: Message<A["request"]>;
   readonly #api: A;
   readonly #correlationId: number;
   readonly #slot: AnswerSlot;
@@ -58,7 +59,7 @@ export class Exchange<A extends Api = Api> {
       answer = { parts: encoded.parts, sizeBytes: encoded.sizeBytes, sent: options.sent };
     } catch (error) {
       if (!(error instanceof UnencodableMessage)) throw error;
-      // Something that the peer sent, quoted back, is too long for a string of the protocol.
+      // Something that the peer sent, quoted back, is too long for a string of the protocol, or it asks for too much.
       options.sent?.();
       return this.connection.refuse(`its ${this.#api.name} request cannot be answered: ${error.message}`);
     }

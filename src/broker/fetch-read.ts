@@ -11,7 +11,7 @@ import type { PartitionLog } from "../log/partition-log.ts";
 import { ErrorCode } from "../protocol/errors.ts";
 import type { Topic } from "../state/state.ts";
 import type { Broker } from "./broker.ts";
-import type { FetchPartition } from "./fetch-sessions.ts";
+import type { FetchPartition, FetchPartitions, FetchTopic } from "./fetch-partitions.ts";
 import { leaderEpochProblem } from "./leader-epoch.ts";
 
 /** The most that one request reads from files; a consumer asks again at once. Keeps many cold readers within memory. */
@@ -44,15 +44,15 @@ interface Query extends BatchQuery {
 }
 
 /** The topic that a fetch means, by id or by name. */
-export function fetchedTopic(broker: Broker, asked: FetchPartition, usesTopicIds: boolean): Topic | undefined {
+export function fetchedTopic(broker: Broker, asked: FetchTopic, usesTopicIds: boolean): Topic | undefined {
   const { state } = broker.store;
-  return usesTopicIds ? state.topicById(asked.topicId) : state.topic(asked.topicName);
+  return usesTopicIds ? state.topicById(asked.id) : state.topic(asked.name);
 }
 
 /** Reads; answers at once when memory serves everything, else a promise. */
 export function readFetch(
   broker: Broker,
-  asked: Iterable<FetchPartition>,
+  asked: FetchPartitions,
   bounds: FetchBounds,
   usesTopicIds: boolean,
 ): Fetched | Promise<Fetched> {
@@ -61,8 +61,13 @@ export function readFetch(
   let leftBytes = bounds.maxBytes;
   let storedLeftBytes = MAX_STORED_BYTES;
   let isFirst = true;
-  for (const each of asked) {
-    const topic = fetchedTopic(broker, each, usesTopicIds);
+  let askedTopic: FetchTopic | undefined;
+  let topic: Topic | undefined;
+  for (let each = asked.first; each !== undefined; each = each.next) {
+    if (each.topic !== askedTopic) {
+      askedTopic = each.topic;
+      topic = fetchedTopic(broker, askedTopic, usesTopicIds);
+    }
     const log = topic?.partitions[each.partition];
     const fetched = openPartition(broker, each, topic, log, usesTopicIds);
     partitions.push(fetched);

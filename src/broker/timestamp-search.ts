@@ -1,12 +1,26 @@
 /**
  * Offsets by timestamp, exact: the index says in which batch the record must be, and the batch is opened to see which of
  * its records it is. Timestamps need not grow with offsets; as in Kafka the first record that is late enough counts.
+ *
+ * The index knows what the headers of batches say, and nobody checks that when they are produced. Where a header claims a
+ * later timestamp than its records have, the batch is opened in vain. So one request opens so many of them and no more,
+ * and the index is told the truth: whoever asks again gets further.
  */
 import type { Int64 } from "../base/int64.ts";
 import { clampTimestamp } from "../log/batch-index.ts";
 import type { BatchReader } from "../log/batch-reader.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
+import { MalformedMessage } from "../protocol/codec/reader.ts";
 import { readRecords } from "../protocol/record.ts";
+
+const NO_TIMESTAMP = -1;
+/** Batches with false headers that one request opens. */
+export const MAX_FALSE_BATCHES = 16;
+
+/** How many such batches a request may still open, for all partitions that it asks about. */
+export interface Patience {
+  falseBatches: number;
+}
 
 export interface TimestampSearch {
   readonly reader: BatchReader;
@@ -21,15 +35,30 @@ export interface FoundRecord {
   readonly timestamp: Int64;
 }
 
-/** The first record at or after the log start whose timestamp is at least `timestamp`. */
-export async function findTimestamp(search: TimestampSearch, timestamp: Int64): Promise<FoundRecord | undefined> {
+/**
+ * The first record at or after the log start whose timestamp is at least `timestamp`.
+ * @throws MalformedMessage when the records of a batch cannot be read, or too many headers are false.
+ */
+export async function findTimestamp(
+  search: TimestampSearch,
+  timestamp: Int64,
+  patience: Patience,
+): Promise<FoundRecord | undefined> {
+  const { partition, limitOffset } = search;
   const wanted = clampTimestamp(timestamp);
-  for (const range of [...search.partition.ranges]) {
-    if (range.maxTimestamp < wanted || range.firstOffset >= search.limitOffset) continue;
+  for (const range of [...partition.ranges]) {
+    if (range.maxTimestamp < wanted || range.firstOffset >= limitOffset) continue;
     const index = await search.reader.index(range);
-    for (let row = index.findTimestamp(wanted); row < index.count; row = index.findTimestamp(wanted, row + 1)) {
-      const found = await openBatch(search, index.baseOffsetAt(row), (records) => firstFrom(records, timestamp));
+    for (let from = index.find(partition.logStartOffset); ; from += 1) {
+      from = index.findTimestamp(wanted, from);
+      if (from === index.count || index.endOffsetAt(from) > limitOffset) break;
+      const baseOffset = index.baseOffsetAt(from);
+      const { found, largest } = await openBatch(search, baseOffset, (records) => firstFrom(records, timestamp));
       if (found !== undefined) return found;
+      if (baseOffset < partition.logStartOffset) continue; // what its header says is of a record that is gone
+      index.correctMaxTimestamp(from, clampTimestamp(largest));
+      if (patience.falseBatches === 0) throw new MalformedMessage("too many batches have false timestamps");
+      patience.falseBatches -= 1;
     }
   }
   return undefined;
@@ -62,9 +91,17 @@ export async function findLargestTimestamp(search: TimestampSearch): Promise<Fou
   return largestOf([cut, whole].filter((record) => record !== undefined));
 }
 
-function firstFrom(records: Iterable<FoundRecord>, timestamp: Int64): FoundRecord | undefined {
-  for (const record of records) if (record.timestamp >= timestamp) return record;
-  return undefined;
+/** The first record that is late enough, or how late they are at most. */
+function firstFrom(
+  records: Iterable<FoundRecord>,
+  timestamp: Int64,
+): { readonly found: FoundRecord | undefined; readonly largest: Int64 } {
+  let largest: Int64 = NO_TIMESTAMP;
+  for (const record of records) {
+    if (record.timestamp >= timestamp) return { found: record, largest };
+    if (record.timestamp > largest) largest = record.timestamp;
+  }
+  return { found: undefined, largest };
 }
 
 /** The first of those with the largest timestamp. */

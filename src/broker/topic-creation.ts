@@ -6,8 +6,10 @@ import type { Broker } from "./broker.ts";
 import { boundedMessage } from "./error-message.ts";
 import { topicNameProblem } from "./topic-names.ts";
 
-/** More would make one request a matter of seconds; ask again for more. As KIP-578 suggests. */
-export const MAX_PARTITIONS_PER_TOPIC = 100_000;
+/** What one request may create, as in Kafka: more would hold up everybody else. Ask again for more. */
+export const MAX_PARTITIONS_PER_REQUEST = 10_000;
+/** What it may come to in Kafka's log of its controller: one record for each topic, partition and setting. */
+const MAX_RECORDS_PER_REQUEST = 10_000;
 
 export interface NewTopic {
   readonly name: string;
@@ -30,6 +32,27 @@ export interface CreatedTopic {
   readonly overrides: ReadonlyMap<string, string>;
 }
 
+/** Why none of these topics, that one request asks for, can be created; undefined when each is to be looked at. */
+export function requestRefusal(broker: Broker, topics: readonly NewTopic[]): Refusal | undefined {
+  let partitions = 0;
+  let most = 0;
+  for (const topic of topics) {
+    const added = Math.max(0, partitionsOf(broker, topic));
+    partitions += added;
+    most += 1 + added + topic.configs.length;
+  }
+  if (partitions > MAX_PARTITIONS_PER_REQUEST) {
+    return refused(ErrorCode.POLICY_VIOLATION, "Excessively large number of partitions per request.");
+  }
+  if (most <= MAX_RECORDS_PER_REQUEST) return undefined;
+  let records = 0;
+  for (const topic of topics) {
+    const created = createTopic(broker, topic, true);
+    if (!("errorCode" in created)) records += 1 + created.partitions + created.overrides.size;
+  }
+  return records > MAX_RECORDS_PER_REQUEST ? largeBatch() : undefined;
+}
+
 /** Creates a topic; with `validateOnly` only says what would come of it. */
 export function createTopic(broker: Broker, topic: NewTopic, validateOnly: boolean): CreatedTopic | Refusal {
   const refusal =
@@ -37,9 +60,9 @@ export function createTopic(broker: Broker, topic: NewTopic, validateOnly: boole
   if (refusal !== undefined) return refusal;
   const { store } = broker;
   const overrides = new Map(topic.configs.map(({ name, value }) => [name, value!]));
-  const assigned = topic.assignments.length;
-  const defaultPartitions = topic.partitions === -1 ? store.state.broker["num.partitions"] : topic.partitions;
-  const partitions = assigned > 0 ? assigned : defaultPartitions;
+  const partitions = partitionsOf(broker, topic);
+  const noRoom = roomRefusal(broker, partitions);
+  if (noRoom !== undefined) return noRoom;
   const id = newUuid(broker.random);
   if (!validateOnly) {
     const configs = [...overrides].map(([key, value]) => ({ key, value }));
@@ -48,7 +71,12 @@ export function createTopic(broker: Broker, topic: NewTopic, validateOnly: boole
   return { id, partitions, overrides };
 }
 
-/** Gives a topic `count` partitions in all. Undefined when all is well. */
+function partitionsOf({ store }: Broker, { partitions, assignments }: NewTopic): number {
+  if (assignments.length > 0) return assignments.length;
+  return partitions === -1 ? store.state.broker["num.partitions"] : partitions;
+}
+
+/** Gives a topic `count` partitions in all; takes what it adds from `room`, that of the request. Undefined when all is well. */
 export function createPartitions(
   broker: Broker,
   asked: {
@@ -56,6 +84,7 @@ export function createPartitions(
     readonly count: number;
     readonly assignments: readonly { readonly brokerIds: readonly number[] }[] | null;
   },
+  room: { partitions: number },
   validateOnly: boolean,
 ): Refusal | undefined {
   const { store } = broker;
@@ -71,9 +100,8 @@ export function createPartitions(
     const message = `The topic ${asked.name} currently has ${existing} partition(s); ${asked.count} would not be an increase.`;
     return refused(ErrorCode.INVALID_PARTITIONS, message);
   }
-  if (asked.count > MAX_PARTITIONS_PER_TOPIC) return tooManyPartitions(asked.count);
+  const added = asked.count - existing;
   if (asked.assignments !== null) {
-    const added = asked.count - existing;
     if (asked.assignments.length !== added) {
       const message = `Attempted to add ${added} additional partition(s), but only ${asked.assignments.length} assignment(s) were specified.`;
       return refused(ErrorCode.INVALID_REPLICA_ASSIGNMENT, message);
@@ -81,6 +109,10 @@ export function createPartitions(
     const wrong = asked.assignments.find(({ brokerIds }) => !isThisBroker(broker, brokerIds));
     if (wrong !== undefined) return wrongBrokers(broker, wrong.brokerIds);
   }
+  if (added > room.partitions) return largeBatch();
+  const noRoom = roomRefusal(broker, added);
+  if (noRoom !== undefined) return noRoom;
+  room.partitions -= added;
   if (!validateOnly) store.append({ type: 5, value: { topicId: topic.id, partitions: asked.count } });
   return undefined;
 }
@@ -133,11 +165,10 @@ function placementRefusal(broker: Broker, topic: NewTopic): Refusal | undefined 
     const message = `Unable to replicate the partition ${replicationFactor} time(s): The target replication factor of ${replicationFactor} cannot be reached because only 1 broker(s) are registered.`;
     return refused(ErrorCode.INVALID_REPLICATION_FACTOR, message);
   }
-  return partitions > MAX_PARTITIONS_PER_TOPIC ? tooManyPartitions(partitions) : undefined;
+  return undefined;
 }
 
 function assignmentRefusal(broker: Broker, assignments: NewTopic["assignments"]): Refusal | undefined {
-  if (assignments.length > MAX_PARTITIONS_PER_TOPIC) return tooManyPartitions(assignments.length);
   const indexes = new Set<number>();
   for (const { partitionIndex, brokerIds } of assignments) {
     if (indexes.has(partitionIndex)) {
@@ -163,11 +194,16 @@ function wrongBrokers({ nodeId }: Broker, brokerIds: readonly number[]): Refusal
   return refused(ErrorCode.INVALID_REPLICA_ASSIGNMENT, message);
 }
 
-function tooManyPartitions(count: number): Refusal {
-  return refused(
-    ErrorCode.INVALID_PARTITIONS,
-    `${count} partitions are more than the ${MAX_PARTITIONS_PER_TOPIC} that a topic can have.`,
-  );
+function roomRefusal({ store: { state } }: Broker, added: number): Refusal | undefined {
+  if (added > MAX_PARTITIONS_PER_REQUEST) return largeBatch();
+  const most = state.broker["max.partitions"];
+  if (state.partitionCount + added <= most) return undefined;
+  const message = `${added} more than the ${state.partitionCount} partitions there are would exceed max.partitions (${most}).`;
+  return refused(ErrorCode.POLICY_VIOLATION, message);
+}
+
+function largeBatch(): Refusal {
+  return refused(ErrorCode.POLICY_VIOLATION, "Unable to perform excessively large batch operation.");
 }
 
 function refused(errorCode: ErrorCode, message: string): Refusal {

@@ -6,7 +6,11 @@ import type { Buffer } from "node:buffer";
 import {
   Admin,
   type ClusterTopicMetadata,
+  Connection,
   Consumer,
+  consumerGroupDescribeV0,
+  FindCoordinatorKeyTypes,
+  type GroupBase,
   murmur2,
   Producer,
   type ProducerOptions,
@@ -98,6 +102,24 @@ export class Kafka {
     const request = partitions.map((partitionIndex) => ({ partitionIndex, timestamp }));
     const listed = await this.admin.listOffsets({ topics: [{ name: topic, partitions: request }] });
     return new Map(listed[0]!.partitions.map(({ partitionIndex, offset }) => [partitionIndex, offset]));
+  }
+
+  /** All groups by name. Left to itself the library asks for classic ones. */
+  async groups(): Promise<Map<string, GroupBase>> {
+    return this.admin.listGroups({ types: [] });
+  }
+
+  /** A group of the consumer protocol (KIP-848), as its coordinator tells. The library has the request, and no call for it. */
+  async consumerGroup(groupId: string): Promise<consumerGroupDescribeV0.ConsumerGroupDescribeResponseGroup> {
+    const [coordinator] = await this.admin.findCoordinator({ keyType: FindCoordinatorKeyTypes.GROUP, keys: [groupId] });
+    const connection = new Connection(CLIENT_ID, { connectTimeout: REQUEST_TIMEOUT_MS });
+    try {
+      await connection.connect(coordinator!.host, coordinator!.port);
+      const { groups } = await consumerGroupDescribeV0.api.async(connection, [groupId], false);
+      return groups[0]!;
+    } finally {
+      await connection.close();
+    }
   }
 
   /** Reads partitions without belonging to a group. */

@@ -88,6 +88,11 @@ export class BatchIndex {
     return row;
   }
 
+  /** Puts what the records of a batch say in the place of what its header claimed. */
+  correctMaxTimestamp(row: number, timestamp: number): void {
+    this.#cells[row * COLUMNS + MAX_TIMESTAMP] = timestamp;
+  }
+
   baseOffsetAt(row: number): number {
     return this.#cells[row * COLUMNS]!;
   }

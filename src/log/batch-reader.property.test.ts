@@ -77,7 +77,7 @@ test("every answer is made of exactly the asked batches, from the first one on, 
   await fc.assert(
     fc.asyncProperty(scenario, async ([steps, questions]) => {
       const result = await new Simulation({ seed: 1 }).run(async (process) => {
-        const log = await openLog(process, { "wal.tail.cache.bytes": "1048576" });
+        const log = await openLog(process, { "wal.tail.cache.bytes": "1048576", "read.buffer.bytes": "1048576" });
         const topic = log.topic("topic", PARTITIONS);
         const known = await play(log, topic, steps);
         for (const { partition, offset, limit, maxBytes, atLeastOne } of questions) {

@@ -313,6 +313,65 @@ test("neighbours in a file are read in one go, whichever partitions they are of"
   });
 });
 
+/** Four partitions whose batches take turns in a sealed file, which takes up several regions of 64 KiB. */
+async function interleaved(log: OpenLog): Promise<readonly Place[]> {
+  const topic = log.topic("t", 4);
+  const places = topic.partitions.map(({ partition }) => placeIn(topic, partition));
+  for (let round = 0; round < 24; round += 1) for (const place of places) log.append(place, [{ value: LARGE }]);
+  await log.roll();
+  await log.flush();
+  return places;
+}
+
+const SMALL_REGIONS = { "read.buffer.bytes": "1048576", "wal.tail.cache.bytes": "1048576" };
+
+test("partitions that lie beside each other in a sealed file are read once, also by one query after the other", async () => {
+  await withLog(async (log, { disk }) => {
+    const places = await interleaved(log);
+    for (const place of places) (await readStored(log, query(place, 0, { maxBytes: 1 })))[0]!.release(); // the indexes
+    const before = disk.operations;
+    for (let offset = 0; offset < 24; offset += 3) {
+      for (const place of places) {
+        const [result] = await readStored(log, query(place, offset, { maxBytes: 3 * 5_100 }));
+        assert.equal(result!.sizeBytes > 3 * LARGE.length, true);
+        result!.release();
+      }
+    }
+    const regions = Math.ceil((24 * 4 * 5_200) / 65_536);
+    assert.ok(disk.operations - before <= 2 * regions, `${disk.operations - before} reads for ${regions} regions`);
+    assert.ok(log.reader.regionBytes <= (1024 * 1024) / 2);
+  }, SMALL_REGIONS);
+});
+
+test("what answers refer to stays as it is while others read on", async () => {
+  await withLog(async (log) => {
+    const places = await interleaved(log);
+    const first = (await readStored(log, query(places[0]!, 0, { maxBytes: 20_000 })))[0]!;
+    const before = bytesOf(first);
+    for (let offset = 0; offset < 24; offset += 1) {
+      for (const place of places) (await readStored(log, query(place, offset, { maxBytes: 20_000 })))[0]!.release();
+    }
+    assert.deepEqual(bytesOf(first), before);
+    first.release();
+  }, SMALL_REGIONS);
+});
+
+test("a region with damage is not kept", async () => {
+  await withLog(async (log, { disk }) => {
+    const [place] = await interleaved(log);
+    const ask = query(place!, 0, { maxBytes: 20_000 });
+    const range = place!.partition.ranges[0]!;
+    const [good] = await readStored(log, ask);
+    const expected = bytesOf(good);
+    good!.release();
+    log.reader.forget(range.file); // as if it had not been read
+    disk.flipBit(range.file.name, 3_000, 1);
+    await assert.rejects(readStored(log, ask), CorruptionError);
+    disk.flipBit(range.file.name, 3_000, 1);
+    assert.deepEqual(bytesOf((await readStored(log, ask))[0]), expected);
+  }, SMALL_REGIONS);
+});
+
 test("bytes that are not what was written are never given out; the file is free again afterwards", async () => {
   await withLog(async (log, { disk }) => {
     const place = placeIn(log.topic("t"));

@@ -5,7 +5,8 @@
  * - `readNow` serves what the tail cache holds, as views on its blocks, without waiting. This is a consumer that keeps up.
  * - `readStored` reads files: the wanted batches of all asked partitions are found in the indexes, sorted by place, and
  *   neighbours are read in one go, since a file interleaves all partitions and a consumer mostly wants several of them.
- *   Every WAL record is verified before its batch is handed out.
+ *   Where much of a stretch is wanted it is read as a region, which stays for the next query (`region-cache.ts`). Every
+ *   WAL record is verified before its batch is handed out.
  *
  * Bounds: the bytes of reads under way share one budget, in order of arrival; indexes come through a bounded cache; so do
  * open files. A file that is being read is not removed (`WalFile.readers`).
@@ -20,15 +21,19 @@ import { readStoredIndex } from "./file-index.ts";
 import { rebuildIndex } from "./index-rebuild.ts";
 import { LruCache } from "./lru-cache.ts";
 import type { PartitionLog } from "./partition-log.ts";
+import { type Region, RegionCache } from "./region-cache.ts";
+
 import type { FileRange, WalFile } from "./wal-file.ts";
 import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "./wal-record.ts";
 
 /** Neighbouring batches are read in one go when no more than this lies between them. */
 const COALESCE_GAP_BYTES = 64 * 1024;
-/** The largest single read, unless one batch is larger. */
 /** What one query reads at most, with what lies between its batches; one batch may be larger. */
 const MAX_PLAN_BYTES = 16 * 1024 * 1024;
+/** The largest single read, unless one batch is larger. */
 const MAX_READ_BYTES = 4 * 1024 * 1024;
+/** A region is read for whoever wants this part of it. */
+const REGION_MIN_SHARE = 1 / 8;
 /** Batches smaller than this are copied together: a view and an I/O vector each would cost more than the copy. */
 const SMALL_BATCH_BYTES = 4 * 1024;
 const MAX_OPEN_FILES = 64;
@@ -68,6 +73,7 @@ export class BatchReader {
   readonly #indexes: LruCache<BatchIndex>;
   readonly #handles: LruCache<OpenFile>;
   readonly #reads = new ByteBudget(MAX_READS_AT_ONCE);
+  readonly #regions: RegionCache;
   /** One file at a time is read for the index that it has lost. */
   readonly #rebuilds = new ByteBudget(1);
   readonly #report: (line: string) => void;
@@ -75,6 +81,7 @@ export class BatchReader {
   constructor(options: {
     readonly disk: Disk;
     readonly blocks: BlockCache;
+    /** Half of it is for reads under way, half for regions. */
     readonly bufferBytes: number;
     readonly indexCacheBytes: number;
     /** What the operator has to know, a line. */
@@ -83,14 +90,24 @@ export class BatchReader {
     this.#disk = options.disk;
     this.#report = options.report;
     this.#blocks = options.blocks;
-    this.#budget = new ByteBudget(options.bufferBytes);
+    this.#budget = new ByteBudget(options.bufferBytes / 2);
     this.#indexes = new LruCache(options.indexCacheBytes, () => undefined);
     this.#handles = new LruCache(MAX_OPEN_FILES, (open) => open.retire());
+    this.#regions = new RegionCache({
+      memoryBytes: options.bufferBytes / 2,
+      buffers: this.#buffers,
+      readFile: (file, bytes, at) => this.#readInTurn(file, bytes, at),
+    });
   }
 
   /** Memory in use by reads under way. */
   get busyBytes(): number {
     return this.#budget.usedBytes;
+  }
+
+  /** Memory in use by what was read and may be wanted again. */
+  get regionBytes(): number {
+    return this.#regions.bytes;
   }
 
   /** Serves the query from memory; undefined when its first batch is not there. */
@@ -130,14 +147,17 @@ export class BatchReader {
   async readStored(queries: readonly BatchQuery[]): Promise<BatchResult[]> {
     const plans = queries.map(planOf);
     const buffers: Buffer[] = [];
+    const regions = new Set<Region>();
     let takenBytes = 0;
     const giveBack = (): void => {
       for (const buffer of buffers) this.#buffers.give(buffer);
+      for (const region of regions) this.#regions.release(region);
       this.#budget.release(takenBytes);
     };
     try {
       await all(plans.map((plan) => this.#choose(plan)));
-      const spans = spansOf(plans.flatMap((plan) => plan.batches));
+      const batches = inOrder(plans.flatMap((plan) => plan.batches));
+      const spans = spansOf(await this.#readRegions(batches, regions));
       const wantedBytes = spans.reduce((sum, span) => sum + capacityFor(spanBytes(span)), 0);
       await this.#budget.acquire(wantedBytes);
       takenBytes = wantedBytes;
@@ -176,11 +196,13 @@ export class BatchReader {
 
   /** Lets go of a file that is going to be removed: as long as it is open it takes up disk. */
   forget(file: WalFile): void {
+    this.#regions.forget(file);
     this.#handles.delete(file.name);
   }
 
   /** Lets go of all open files. */
   close(): void {
+    this.#regions.clear();
     this.#handles.clear();
   }
 
@@ -228,20 +250,56 @@ export class BatchReader {
     plan.more = range.endOffset < query.limitOffset;
   }
 
+  /** Serves batches from regions, which it holds. Answers those that no region is for. */
+  async #readRegions(batches: readonly PlannedBatch[], held: Set<Region>): Promise<PlannedBatch[]> {
+    const left: PlannedBatch[] = [];
+    const served: { readonly batch: PlannedBatch; readonly region: Region }[] = [];
+    const wanted = wantedBehind(batches, this.#regions.regionBytes);
+    const worthBytes = this.#regions.regionBytes * REGION_MIN_SHARE;
+    for (const [index, batch] of batches.entries()) {
+      const { file, at } = batch;
+      let region = file.isClosed ? this.#regions.find(file, at, recordBytes(batch)) : undefined;
+      if (region === undefined && file.isClosed && wanted[index]! >= worthBytes) region = this.#regions.begin(file, at);
+      if (region === undefined) {
+        left.push(batch);
+        continue;
+      }
+      if (!held.has(region)) {
+        this.#regions.hold(region);
+        held.add(region);
+      }
+      served.push({ batch, region });
+    }
+    const last = served.at(-1);
+    if (last !== undefined) this.#readAhead(last.region, last.batch);
+    for (const { batch, region } of served) {
+      if (!takeVerified(batch, region.bytes, batch.at - region.from, await region.read)) this.#regions.retire(region);
+    }
+    return left;
+  }
+
+  /** Begins the region behind one whose second half is being read. It overlaps, for the batch on the edge. */
+  #readAhead(region: Region, { at, topicBytes, sizeBytes }: PlannedBatch): void {
+    const { file, to } = region;
+    if (at < (region.from + to) / 2 || to >= file.end - file.base) return;
+    const edgeBytes = Math.min(batchRecordBytes(topicBytes, sizeBytes), this.#regions.regionBytes / 4);
+    if (this.#regions.find(file, to, 1) !== undefined) return;
+    const next = this.#regions.begin(file, to - edgeBytes);
+    next?.read.catch(() => undefined); // whoever needs it reads again, and is told
+  }
+
   async #readSpan(span: readonly PlannedBatch[], bytes: Buffer): Promise<void> {
     const first = span[0]!;
+    const got = await this.#readInTurn(first.file, bytes.subarray(0, spanBytes(span)), first.at);
+    for (const batch of span) takeVerified(batch, bytes, batch.at - first.at, got);
+  }
+
+  async #readInTurn(file: WalFile, bytes: Buffer, at: number): Promise<number> {
     await this.#reads.acquire(1);
-    let got: number;
     try {
-      got = await this.#readFile(first.file, bytes.subarray(0, spanBytes(span)), first.at);
+      return await this.#readFile(file, bytes, at);
     } finally {
       this.#reads.release(1);
-    }
-    for (const batch of span) {
-      const at = batch.at - first.at;
-      if (verifiedRecordBytes(bytes, at, got) !== recordBytes(batch)) continue; // see endBeforeDamage
-      const dataAt = at + batchDataOffset(batch.topicBytes);
-      batch.bytes = bytes.subarray(dataAt, dataAt + batch.sizeBytes);
     }
   }
 
@@ -299,13 +357,42 @@ async function all(tasks: readonly Promise<void>[]): Promise<void> {
   await Promise.all(tasks);
 }
 
+/** Takes a batch out of bytes that were read, unless they are not what was written: see `endBeforeDamage`. */
+function takeVerified(batch: PlannedBatch, bytes: Buffer, at: number, got: number): boolean {
+  if (verifiedRecordBytes(bytes, at, got) !== recordBytes(batch)) return false;
+  const dataAt = at + batchDataOffset(batch.topicBytes);
+  batch.bytes = bytes.subarray(dataAt, dataAt + batch.sizeBytes);
+  return true;
+}
+
 function recordBytes(batch: PlannedBatch): number {
   return batchRecordBytes(batch.topicBytes, batch.sizeBytes);
 }
 
-/** Groups batches into stretches that are read in one go. */
-function spansOf(unordered: readonly PlannedBatch[]): PlannedBatch[][] {
-  const batches = unordered.toSorted((a, b) => a.file.base - b.file.base || a.at - b.at);
+/** In the order in which they lie in the log. */
+function inOrder(batches: readonly PlannedBatch[]): PlannedBatch[] {
+  return batches.toSorted((a, b) => a.file.base - b.file.base || a.at - b.at);
+}
+
+/** For each batch, of those in order: how many bytes of a region that begins with it are wanted. 0: it is too large for one. */
+function wantedBehind(batches: readonly PlannedBatch[], regionBytes: number): number[] {
+  let end = 0;
+  let bytes = 0;
+  return batches.map((first, index) => {
+    if (end < index) end = index;
+    for (; end < batches.length; end += 1) {
+      const batch = batches[end]!;
+      if (batch.file !== first.file || batch.at + recordBytes(batch) > first.at + regionBytes) break;
+      bytes += recordBytes(batch);
+    }
+    const wanted = bytes;
+    if (end > index) bytes -= recordBytes(first);
+    return wanted;
+  });
+}
+
+/** Groups batches, which are in order, into stretches that are read in one go. */
+function spansOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
   const spans: PlannedBatch[][] = [];
   let span: PlannedBatch[] = [];
   for (const batch of batches) {

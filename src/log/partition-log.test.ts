@@ -37,10 +37,10 @@ test("offsets count on from batch to batch; the high watermark follows only when
   apply(partition, 2);
   assert.equal(partition.endOffset, 5);
   assert.equal(partition.highWatermark, 0);
-  partition.advanceHighWatermark(5);
-  partition.advanceHighWatermark(3);
+  partition.advanceHighWatermark(5, 0);
+  partition.advanceHighWatermark(3, 0);
   assert.equal(partition.highWatermark, 5);
-  assert.throws(() => partition.advanceHighWatermark(6), { name: "InvariantError" });
+  assert.throws(() => partition.advanceHighWatermark(6, 0), { name: "InvariantError" });
 });
 
 test("hazard: an offset that was given out is never given out again", () => {
@@ -52,17 +52,15 @@ test("hazard: an offset that was given out is never given out again", () => {
 
 test("waiters are woken when the high watermark moves, and when the partition is deleted", () => {
   const partition = fresh();
-  let woken = 0;
-  const waiter = { wake: () => (woken += 1) };
-  partition.waiters.add(waiter);
+  const heard: (number | string)[] = [];
+  partition.waiters.add({ grew: (sizeBytes) => heard.push(sizeBytes), ended: () => heard.push("ended") });
   apply(partition, 3);
-  assert.equal(woken, 0, "not by the append: it may still be lost");
-  partition.advanceHighWatermark(3);
-  assert.equal(woken, 1);
-  partition.advanceHighWatermark(3);
-  assert.equal(woken, 1);
+  assert.deepEqual(heard, [], "not by the append: it may still be lost");
+  partition.advanceHighWatermark(3, 100);
+  partition.advanceHighWatermark(3, 100);
+  assert.deepEqual(heard, [100]);
   partition.delete();
-  assert.equal(woken, 2);
+  assert.deepEqual(heard, [100, "ended"]);
 });
 
 test("each file that holds batches of the partition has one range, with what is in it", () => {

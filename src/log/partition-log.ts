@@ -35,9 +35,12 @@ export interface AppliedBatch {
   readonly nowMs: number;
 }
 
-/** Wakes whoever waits for the partition: its high watermark moved, or it was deleted. */
+/** Who waits for the partition. Called for every batch, so it must do next to nothing. */
 export interface PartitionWaiter {
-  wake(partition: PartitionLog): void;
+  /** So many bytes more can be read: the high watermark moved. */
+  grew(sizeBytes: number): void;
+  /** The partition was deleted. */
+  ended(): void;
 }
 
 export class PartitionLog {
@@ -115,12 +118,12 @@ export class PartitionLog {
     );
   }
 
-  /** Everything before `offset` is durable and may be seen. Never goes back. */
-  advanceHighWatermark(offset: number): void {
+  /** Everything before `offset`, `sizeBytes` more than till now, is durable and may be seen. Never goes back. */
+  advanceHighWatermark(offset: number, sizeBytes: number): void {
     if (offset <= this.#highWatermark) return;
     assert(offset <= this.#end, "the high watermark may not pass the end offset");
     this.#highWatermark = offset;
-    for (const waiter of this.waiters) waiter.wake(this);
+    for (const waiter of this.waiters) waiter.grew(sizeBytes);
   }
 
   /**
@@ -158,7 +161,7 @@ export class PartitionLog {
   delete(): void {
     this.deleted = true;
     while (this.#ranges.length > 0) this.#dropOldestRange();
-    for (const waiter of this.waiters) waiter.wake(this);
+    for (const waiter of this.waiters) waiter.ended();
   }
 
   /** The range that holds `offset`, or the first one behind it. */

@@ -124,7 +124,7 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
   await setSnapshotsAside(disk, restored.damagedSnapshots);
   for (const topic of state.topics()) {
     for (const partition of topic.partitions) {
-      partition.advanceHighWatermark(partition.endOffset);
+      partition.advanceHighWatermark(partition.endOffset, 0); // nobody waits yet
       partition.stampedAt = 0;
       partition.producers.restartClocks(options.nowMs());
     }
@@ -245,7 +245,7 @@ class Replay implements RecoveryTarget {
         overrides: new Map(),
       });
     }
-    topic.addPartitions(record.partition + 1);
+    this.#state.growTopic(topic, record.partition + 1);
     return topic.partitions[record.partition];
   }
 }

@@ -60,12 +60,6 @@ export class Topic {
     this.config = fields.config;
     this.target = { nameBytes: Buffer.from(fields.name), idBytes: Buffer.from(fields.id, "latin1") };
   }
-
-  addPartitions(total: number): void {
-    for (let index = this.partitions.length; index < total; index += 1) {
-      this.partitions.push(new PartitionLog(this.id, index));
-    }
-  }
 }
 
 export class State {
@@ -84,6 +78,7 @@ export class State {
   topicsVersion = 0;
   /** Position of the last group with state records before the snapshot. */
   previousStatePosition = NO_STATE_POSITION;
+  #partitionCount = 0;
   readonly #topics = new Map<string, Topic>();
   readonly #topicsById = new Map<Uuid, Topic>();
   /** By `collisionKey`. Only one of a damaged log, whose rules nobody could enforce, can have more than one topic. */
@@ -142,6 +137,11 @@ export class State {
     return this.#topics.size;
   }
 
+  /** Of all topics. */
+  get partitionCount(): number {
+    return this.#partitionCount;
+  }
+
   overrides(type: NamedResource, name: string): Overrides {
     return this.overridesOf(type).get(name) ?? NO_OVERRIDES;
   }
@@ -180,10 +180,11 @@ export class State {
         return this.#createTopic(record.value, position);
       case 4:
         return this.#deleteTopic(record.value.topicId);
-      case 5:
-        this.topicsVersion += 1;
-        this.#topicsById.get(record.value.topicId)?.addPartitions(record.value.partitions);
+      case 5: {
+        const topic = this.#topicsById.get(record.value.topicId);
+        if (topic !== undefined) this.growTopic(topic, record.value.partitions);
         return;
+      }
       case 6:
         return this.#changeConfigs(record.value, position);
       case 7:
@@ -229,8 +230,7 @@ export class State {
   }): Topic {
     assert(!this.#topics.has(fields.name) && !this.#topicsById.has(fields.id), `topic ${fields.name} exists already`);
     const topic = new Topic({ ...fields, config: resolveTopic(fields.overrides, this.#topicDefaults) });
-    topic.addPartitions(fields.partitions);
-    this.topicsVersion += 1;
+    this.growTopic(topic, fields.partitions);
     this.#topics.set(topic.name, topic);
     this.#topicsById.set(topic.id, topic);
     const key = collisionKey(topic.name);
@@ -238,6 +238,15 @@ export class State {
     if (alike === undefined) this.#topicsByMetricName.set(key, new Set([topic]));
     else alike.add(topic);
     return topic;
+  }
+
+  /** Gives a topic so many partitions in all. */
+  growTopic(topic: Topic, total: number): void {
+    this.topicsVersion += 1;
+    for (let index = topic.partitions.length; index < total; index += 1) {
+      topic.partitions.push(new PartitionLog(topic.id, index));
+      this.#partitionCount += 1;
+    }
   }
 
   /** Sets the settings of a resource as a whole. */
@@ -278,6 +287,7 @@ export class State {
     const topic = this.#topicsById.get(id);
     if (topic === undefined) return; // deleted before the snapshot's slice of it was due
     this.topicsVersion += 1;
+    this.#partitionCount -= topic.partitions.length;
     this.#topicsById.delete(id);
     this.#topics.delete(topic.name);
     const key = collisionKey(topic.name);

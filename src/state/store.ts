@@ -144,7 +144,7 @@ export class Store {
       firstSequence: batchBaseSequence(buffer, at),
       nowMs,
     });
-    this.#barrier.wait(this.wal.position, () => partition.advanceHighWatermark(endOffset));
+    this.#barrier.wait(this.wal.position, () => partition.advanceHighWatermark(endOffset, sizeBytes));
     return { baseOffset, logAppendTimeMs };
   }
 

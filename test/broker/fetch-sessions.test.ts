@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KafkaClient } from "../../sim/kafka-client.ts";
 import type { Uuid } from "../../src/base/uuid.ts";
+import { MAX_SESSION_PARTITIONS } from "../../src/broker/fetch-sessions.ts";
 import { APIS } from "../../src/protocol/apis.ts";
 import { errorName } from "../../src/protocol/errors.ts";
 import { encodeBatch } from "../../src/protocol/record.ts";
@@ -304,6 +305,24 @@ test("sessions are bounded: there is none for whoever comes late, until another 
     },
     { settings: { "max.incremental.fetch.session.cache.slots": "2" } },
   );
+});
+
+test("more partitions than a session follows are answered without one, or begin anew", async () => {
+  await withBroker(async ({ connect, broker }) => {
+    const client = connect();
+    await topicWith(client, 1);
+    const upTo = (count: number) => Array.from({ length: count }, (_, partition) => [partition, 0] as const);
+    const tooMany = await step(client, { epoch: 0, partitions: upTo(MAX_SESSION_PARTITIONS + 1) });
+    assert.deepEqual([tooMany.error, tooMany.sessionId], ["NONE", 0]);
+    assert.equal(tooMany.answered.length, MAX_SESSION_PARTITIONS + 1, "it is answered all the same");
+    const repeated = [...upTo(MAX_SESSION_PARTITIONS), [0, 0], [1, 0]] as const;
+    const { sessionId, answered } = await step(client, { epoch: 0, partitions: repeated });
+    assert.notEqual(sessionId, 0, "a partition that is named twice counts once");
+    assert.equal(answered.length, MAX_SESSION_PARTITIONS);
+    const added = await step(client, { sessionId, epoch: 1, partitions: [[MAX_SESSION_PARTITIONS, 0]] });
+    assert.equal(added.error, "FETCH_SESSION_ID_NOT_FOUND");
+    assert.deepEqual([broker.fetchSessions.count, broker.fetchSessions.partitionCount], [0, 0]);
+  });
 });
 
 test("with no room for sessions at all, everything is answered in full", async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KafkaClient } from "../../sim/kafka-client.ts";
 import { newUuid } from "../../src/base/uuid.ts";
+import { MAX_PARKED_OF_CONNECTION } from "../../src/broker/parked-fetches.ts";
 import { APIS } from "../../src/protocol/apis.ts";
 import { errorName } from "../../src/protocol/errors.ts";
 import { encodeBatch } from "../../src/protocol/record.ts";
@@ -92,6 +93,60 @@ test("a fetch waits for as many bytes as it asked for, over all its partitions",
       responses[0]!.partitions.map((partition) => batchesOf(partition).length),
       [1, 2],
     );
+  });
+});
+
+test("hazard: a fetch that waits for many bytes does not read its partitions again for every batch that comes", async () => {
+  await withBroker(async ({ connect, broker, until }) => {
+    const [client, producer] = [connect(), connect()];
+    await createTopic(client, "t", { partitions: 50 });
+    const partitions = Array.from({ length: 50 }, (_, index) => ({ partition: index, partitionMaxBytes: 1_000_000 }));
+    const asked = { maxWaitMs: 60_000, minBytes: 20 * BATCH_BYTES, topics: [{ ...T, partitions }] };
+    const waiting = client.request(APIS.fetch, 12, asked);
+    await until(() => broker.parkedFetches.size === 1);
+    let reads = 0;
+    const readNow = broker.reader.readNow.bind(broker.reader);
+    broker.reader.readNow = (query) => {
+      reads += 1;
+      return readNow(query);
+    };
+    for (let partition = 0; partition < 19; partition += 1) await produceMany(producer, { ...T, partition }, 1);
+    assert.equal(reads, 0);
+    await produceMany(producer, { ...T, partition: 40 }, 1);
+    const { responses } = await waiting;
+    assert.equal(
+      responses[0]!.partitions.reduce((sum, partition) => sum + batchesOf(partition).length, 0),
+      20,
+    );
+    assert.equal(reads, 20, "once each partition that has records");
+  });
+});
+
+test("hazard: fetches that wait are bounded by their partitions; above that they are answered at once", async () => {
+  await withBroker(async ({ connect, broker, until, simulation }) => {
+    const [client, other] = [connect(), connect()];
+    const count = MAX_PARKED_OF_CONNECTION / 10;
+    await createTopic(client, "t", { partitions: count });
+    const partitions = Array.from({ length: count }, (_, partition) => ({ partition, partitionMaxBytes: 1000 }));
+    const asked = { maxWaitMs: 60_000, minBytes: 1, topics: [{ ...T, partitions }] };
+    const waiting = Array.from({ length: 10 }, () => client.request(APIS.fetch, 12, asked));
+    await until(() => broker.parkedFetches.size === 10);
+    assert.equal(broker.parkedFetches.partitions, MAX_PARKED_OF_CONNECTION);
+    const one = { ...asked, topics: [{ ...T, partitions: partitions.slice(0, 1) }] };
+    const late = client.request(APIS.fetch, 12, one);
+    const fromElsewhere = other.request(APIS.fetch, 12, one);
+    await until(() => broker.parkedFetches.size === 11);
+    const began = simulation.nowMs;
+    await produce(connect(), T, [{ value: "v" }]);
+    assert.equal((await Promise.all(waiting)).length, 10);
+    assert.equal((await fromElsewhere).responses[0]!.partitions[0]!.highWatermark, 1);
+    assert.equal(
+      (await late).responses[0]!.partitions[0]!.highWatermark,
+      0,
+      "it was answered before there was a record",
+    );
+    assert.ok(simulation.nowMs - began < asked.maxWaitMs, `${simulation.nowMs - began} ms`);
+    assert.equal(broker.parkedFetches.partitions, 0);
   });
 });
 

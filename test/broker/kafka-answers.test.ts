@@ -19,6 +19,28 @@ test("a partition that is not there has no aborted transactions; one that cannot
     );
   }));
 
+test("a fetch answers last what is not there", () =>
+  withBroker(async ({ connect }) => {
+    const client = connect();
+    await createTopic(client, "a", { partitions: 2 });
+    await createTopic(client, "b");
+    const asked = (topic: string, ...partitions: readonly number[]) => ({
+      topic,
+      partitions: partitions.map((partition) => ({ partition, fetchOffset: 0, partitionMaxBytes: 100 })),
+    });
+    const topics = [asked("a", 9, 0), asked("missing", 0), asked("b", 0), asked("a", 1)];
+    const { responses } = await client.request(APIS.fetch, 12, { maxWaitMs: 0, minBytes: 0, maxBytes: 100, topics });
+    assert.deepEqual(
+      responses.map(({ topic, partitions }) => [topic, ...partitions.map(({ partitionIndex }) => partitionIndex)]),
+      [
+        ["a", 0],
+        ["b", 0],
+        ["a", 1, 9],
+        ["missing", 0],
+      ],
+    );
+  }));
+
 test("a timestamp without a meaning is refused before it is known whether the topic is there", () =>
   withBroker(async ({ connect }) => {
     const topics = [{ name: "missing", partitions: [{ partitionIndex: 0, timestamp: -9 }] }];

@@ -4,6 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { KafkaClient } from "../../sim/kafka-client.ts";
 import type { Int64 } from "../../src/base/int64.ts";
+import type { Broker } from "../../src/broker/broker.ts";
+import { MAX_FALSE_BATCHES } from "../../src/broker/timestamp-search.ts";
 import { APIS } from "../../src/protocol/apis.ts";
 import { errorName } from "../../src/protocol/errors.ts";
 import { encodeBatch } from "../../src/protocol/record.ts";
@@ -18,6 +20,8 @@ const EARLIEST_LOCAL = -4;
 const LATEST_TIERED = -5;
 const EARLIEST_PENDING_UPLOAD = -6;
 const NEWEST_VERSION = 11;
+/** In a batch header. */
+const MAX_TIMESTAMP_AT = 35;
 
 interface Asked {
   readonly timestamp: Int64;
@@ -229,7 +233,16 @@ test("unknown partitions, and ones that are asked for twice, are errors of their
     const answer = await client.request(APIS.listOffsets, 1, { replicaId: -1, topics });
     assert.deepEqual(
       answer.topics.flatMap((topic) => topic.partitions.map(({ errorCode }) => errorName(errorCode))),
-      ["INVALID_REQUEST", "NONE", "INVALID_REQUEST", "UNKNOWN_TOPIC_OR_PARTITION"],
+      ["INVALID_REQUEST", "NONE", "UNKNOWN_TOPIC_OR_PARTITION"],
+    );
+    const again = [{ name: "t", partitions }, ...topics];
+    const thrice = await client.request(APIS.listOffsets, 1, { replicaId: -1, topics: again });
+    assert.deepEqual(
+      thrice.topics.map(({ name, partitions: answers }) => [name, ...answers.map((each) => errorName(each.errorCode))]),
+      [
+        ["t", "INVALID_REQUEST", "INVALID_REQUEST"],
+        ["u", "UNKNOWN_TOPIC_OR_PARTITION"],
+      ],
     );
   });
 });
@@ -244,6 +257,72 @@ test("damage in the file that holds the time is an error of the partition", asyn
     assert.deepEqual(await found(client, 10), [0, 10]);
     assert.deepEqual(await found(client, 20), "KAFKA_STORAGE_ERROR");
     assert.deepEqual(await found(client, LATEST), [2, -1]);
+  });
+});
+
+/** A batch whose header claims a later timestamp than its records have. */
+function falseBatch(timestamp: number, claimed: number): Buffer {
+  const batch = encodeBatch([{ value: "v", timestamp }]);
+  batch.writeBigInt64BE(BigInt(claimed), MAX_TIMESTAMP_AT);
+  setBatchCrc(batch, 0, batch.length);
+  return batch;
+}
+
+/** Counts the batches that are opened from now on. */
+function countReads(broker: Broker): () => number {
+  let reads = 0;
+  const readStored = broker.reader.readStored.bind(broker.reader);
+  broker.reader.readStored = (queries) => {
+    reads += queries.length;
+    return readStored(queries);
+  };
+  return () => reads;
+}
+
+test("hazard: batches with false headers are opened a few at a time, and only once", async () => {
+  await withBroker(async ({ connect, broker }) => {
+    const client = connect();
+    await createTopic(client, "t", { partitions: 2 });
+    const batches = 2 * MAX_FALSE_BATCHES + 3;
+    for (let batch = 0; batch < batches; batch += 1) await produceBytes(client, T, falseBatch(10, 1000));
+    await produceBytes(client, { ...T, partition: 1 }, falseBatch(10, 1000));
+    await produceTimes(client, [[20, 500]]);
+    const reads = countReads(broker);
+    const partitions = [0, 1].map((partitionIndex) => ({ partitionIndex, timestamp: 500 }));
+    const ask = async () => {
+      const before = reads();
+      const body = { replicaId: -1, topics: [{ name: "t", partitions }] };
+      const { topics } = await client.request(APIS.listOffsets, NEWEST_VERSION, body);
+      const answers = topics[0]!.partitions.map(({ errorCode, offset }) => [errorName(errorCode), offset]);
+      return { answers, reads: reads() - before };
+    };
+    assert.deepEqual(await ask(), {
+      answers: [
+        ["CORRUPT_MESSAGE", -1],
+        ["NONE", -1],
+      ],
+      reads: MAX_FALSE_BATCHES + 1,
+    });
+    assert.deepEqual((await ask()).answers[0], ["CORRUPT_MESSAGE", -1]);
+    const found = [
+      ["NONE", batches + 1],
+      ["NONE", -1],
+    ];
+    assert.deepEqual((await ask()).answers, found, "whoever asks again gets further");
+    assert.deepEqual(await ask(), { answers: found, reads: 1 });
+  });
+});
+
+test("batches before the log start are not opened, and not taken for false ones", async () => {
+  await withBroker(async ({ connect, broker }) => {
+    const client = connect();
+    const topicId = await createTopic(client, "t");
+    await produceTimes(client, [...Array.from({ length: 20 }, () => [900]), [900, 10], [700]]);
+    broker.store.append({ type: 8, value: { topicId, partition: 0, offset: 21 } });
+    const reads = countReads(broker);
+    assert.deepEqual(await found(client, 600), [22, 700]);
+    assert.equal(reads(), 2, "that which the log start cuts, and that which holds the record");
+    assert.deepEqual(await found(client, 10), [21, 10]);
   });
 });
 

@@ -104,8 +104,6 @@ test("topics are asked for by id from version 12 on; 10 and 11 refuse it", async
           : [
               ["t", topicId, "NONE"],
               [null, UNKNOWN_ID, "UNKNOWN_TOPIC_ID"],
-              invalid(null, ZERO_UUID),
-              ["t", topicId, "NONE"],
             ],
         `version ${version}`,
       );

@@ -94,7 +94,7 @@ test("numbers that cannot be are refused", async () => {
     const cases: readonly (readonly [string, Partial<NewTopic>])[] = [
       ["INVALID_PARTITIONS", { numPartitions: 0 }],
       ["INVALID_PARTITIONS", { numPartitions: -2 }],
-      ["INVALID_PARTITIONS", { numPartitions: 2 ** 31 - 1 }],
+      ["POLICY_VIOLATION", { numPartitions: 2 ** 31 - 1 }],
       ["INVALID_REPLICATION_FACTOR", { replicationFactor: 0 }],
       ["INVALID_REPLICATION_FACTOR", { replicationFactor: -2 }],
       ["INVALID_REPLICATION_FACTOR", { replicationFactor: 2 }],
@@ -129,7 +129,7 @@ test("assignments by hand: all on this broker, each partition once, none left ou
     assert.equal(await outcome(client, { name: "t", assignments: assign(1, 0, 2) }), "NONE");
     assert.equal(await partitionsOf(client, "t"), 3);
     const tooMany = assign(...Array.from({ length: 100_001 }, (_, index) => index));
-    assert.equal(await outcome(client, { name: "u", assignments: tooMany }), "INVALID_PARTITIONS");
+    assert.equal(await outcome(client, { name: "u", assignments: tooMany }), "POLICY_VIOLATION");
   });
 });
 
@@ -202,7 +202,7 @@ test("partitions are added: to a number that is more than there are, on this bro
       ["INVALID_PARTITIONS", { name: "t", count: 1, assignments: null }],
       ["INVALID_PARTITIONS", { name: "t", count: 0, assignments: null }],
       ["INVALID_PARTITIONS", { name: "t", count: -1, assignments: null }],
-      ["INVALID_PARTITIONS", { name: "t", count: 2 ** 31 - 1, assignments: null }],
+      ["POLICY_VIOLATION", { name: "t", count: 2 ** 31 - 1, assignments: null }],
       ["INVALID_REPLICA_ASSIGNMENT", { name: "t", count: 4, assignments: [here] }],
       ["INVALID_REPLICA_ASSIGNMENT", { name: "t", count: 4, assignments: [here, here, here] }],
       ["INVALID_REPLICA_ASSIGNMENT", { name: "t", count: 3, assignments: [] }],
@@ -222,6 +222,125 @@ test("partitions are added: to a number that is more than there are, on this bro
       ["INVALID_REQUEST"],
     );
     assert.equal(await partitionsOf(client, "t"), 5);
+  });
+});
+
+test("hazard: one request creates so many partitions, in topics and with settings so many records; or none at all", async () => {
+  await withBroker(async ({ connect, broker }) => {
+    const client = connect();
+    const outcomes = async (topics: readonly NewTopic[], validateOnly = true): Promise<(string | null)[]> => {
+      const answers = await create(client, topics, validateOnly);
+      return answers.map(({ errorCode, errorMessage }) => errorMessage ?? errorName(errorCode));
+    };
+    const topic = (name: string, numPartitions: number, more: Partial<NewTopic> = {}): NewTopic => ({
+      name,
+      ...DEFAULTS,
+      numPartitions,
+      ...more,
+    });
+    const assignments = Array.from({ length: 10_001 }, (_, partitionIndex) => ({
+      partitionIndex,
+      brokerIds: [NODE_ID],
+    }));
+    const configs = [{ name: "retention.ms", value: "1" }];
+    const partitions = "Excessively large number of partitions per request.";
+    const batch = "Unable to perform excessively large batch operation.";
+    const name =
+      "Topic name is invalid: 'a b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
+    const cases: readonly (readonly [expected: readonly string[], topics: readonly NewTopic[]])[] = [
+      [["NONE"], [topic("a", 9_999)]],
+      [[batch], [topic("a", 10_000)]],
+      [[partitions], [topic("a", 10_001)]],
+      [[batch], [topic("a", 9_999, { configs })]],
+      [[partitions], [topic("a", -1, { assignments })]],
+      [
+        [partitions, partitions],
+        [topic("a", 5_000), topic("b", 5_001)],
+      ],
+      [
+        [partitions, partitions, partitions],
+        [topic("a", 10_001), topic("a b", 1), topic("b", 0)],
+      ],
+      [
+        ["NONE", name],
+        [topic("a", 5_000), topic("a b", 5_000)],
+      ],
+      [
+        ["Duplicate topic name.", "NONE"],
+        [topic("a", 6_000), topic("a", 6_000), topic("b", 1)],
+      ],
+      [
+        [partitions, partitions],
+        [topic("a", 2 ** 31 - 1), topic("b", 2 ** 31 - 1)],
+      ],
+    ];
+    for (const [expected, topics] of cases) assert.deepEqual(await outcomes(topics), expected);
+    const before = broker.store.wal.position;
+    assert.deepEqual(await outcomes([topic("a", 5_000), topic("b", 5_001)], false), [partitions, partitions]);
+    assert.equal(broker.store.wal.position, before);
+    assert.deepEqual(await outcomes([topic("a", 4_999), topic("b", 4_999)], false), ["NONE", "NONE"]);
+    assert.equal(broker.store.state.partitionCount, 9_998);
+  });
+});
+
+test("hazard: one request adds so many partitions", async () => {
+  await withBroker(async ({ connect, broker }) => {
+    const client = connect();
+    for (const name of ["a", "b", "c"]) await createTopic(client, name);
+    const added = [10_002, 6_001, 4_001].map((count, index) => ({ name: "abc"[index]!, count, assignments: null }));
+    const { results } = await client.request(APIS.createPartitions, 3, { topics: added });
+    assert.deepEqual(
+      results.map(({ errorCode }) => errorName(errorCode)),
+      ["POLICY_VIOLATION", "NONE", "NONE"],
+    );
+    const more = { topics: [6_002, 10_001].map((count, index) => ({ name: "ba"[index]!, count, assignments: null })) };
+    const { results: others } = await client.request(APIS.createPartitions, 3, more);
+    assert.deepEqual(
+      others.map(({ errorCode }) => errorName(errorCode)),
+      ["NONE", "POLICY_VIOLATION"],
+    );
+    assert.equal(broker.store.state.partitionCount, 1 + 6_002 + 4_001);
+  });
+});
+
+test("hazard: one Metadata request creates so many partitions, and the next ones the others", async () => {
+  await withBroker(
+    async ({ connect, broker }) => {
+      const client = connect();
+      const asked = { topics: ["a", "b", "c"].map((name) => ({ name })), allowAutoTopicCreation: true };
+      const outcomes = async (): Promise<string[]> => {
+        const { topics } = await client.request(APIS.metadata, 12, asked);
+        return topics.map(({ errorCode }) => errorName(errorCode));
+      };
+      assert.deepEqual(await outcomes(), ["NONE", "NONE", "UNKNOWN_TOPIC_OR_PARTITION"]);
+      assert.equal(broker.store.state.partitionCount, 10_000);
+      assert.deepEqual(await outcomes(), ["NONE", "NONE", "NONE"]);
+    },
+    { settings: { "num.partitions": "5000" } },
+  );
+});
+
+test("there are at most max.partitions of all topics, whoever asks for more, also after a restart", async () => {
+  const lives = new BrokerLives({ settings: { "max.partitions": "10", "num.partitions": "2" } });
+  await lives.live(async ({ connect }) => {
+    const client = connect();
+    await createTopic(client, "a", { partitions: 4 });
+    await createTopic(client, "b", { partitions: 4 });
+    assert.equal(await outcome(client, { name: "c", numPartitions: 3 }), "POLICY_VIOLATION");
+    const grown = { topics: [{ name: "a", count: 6, assignments: null }] };
+    assert.equal((await client.request(APIS.createPartitions, 3, grown)).results[0]!.errorCode, ErrorCode.NONE);
+  });
+  await lives.live(async ({ connect, broker }) => {
+    const client = connect();
+    assert.equal(broker.store.state.partitionCount, 10);
+    const grown = { topics: [{ name: "a", count: 7, assignments: null }] };
+    const { results } = await client.request(APIS.createPartitions, 3, grown);
+    assert.equal(errorName(results[0]!.errorCode), "POLICY_VIOLATION");
+    const created = await client.request(APIS.metadata, 12, { topics: [{ name: "c" }], allowAutoTopicCreation: true });
+    assert.equal(errorName(created.topics[0]!.errorCode), "POLICY_VIOLATION");
+    await client.request(APIS.deleteTopics, 6, { topics: [{ name: "b" }] });
+    assert.equal(await outcome(client, { name: "c", numPartitions: 4 }), "NONE");
+    assert.equal(broker.store.state.partitionCount, 10);
   });
 });
 

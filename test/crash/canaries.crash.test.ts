@@ -87,7 +87,7 @@ function showEarly({ broker: { store } }: RunningBroker): void {
   const appendBatch = store.appendBatch.bind(store);
   store.appendBatch = (batch) => {
     const appended = appendBatch(batch);
-    batch.partition.advanceHighWatermark(batch.partition.endOffset);
+    batch.partition.advanceHighWatermark(batch.partition.endOffset, batch.sizeBytes);
     return appended;
   };
 }

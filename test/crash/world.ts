@@ -25,6 +25,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   "wal.indexing.interval.ms": "40",
   "snapshot.interval.bytes": "4096",
   "wal.min.free.bytes": "0",
+  "read.buffer.bytes": "1048576",
   "log.retention.check.interval.ms": "25",
   "auto.create.topics.enable": "false",
 };

@@ -7,6 +7,7 @@ import { Broker, freePort } from "../../bench/brokers/broker.ts";
 import { brokerKind, type Settings } from "../../bench/brokers/kinds.ts";
 import { Listed } from "./compare.ts";
 import { DIFFERENCES } from "./differences.ts";
+import { GroupScenario } from "./group-scenario.ts";
 import { type Exchange, Harness } from "./harness.ts";
 import { Matrix } from "./matrix.ts";
 import { Side } from "./side.ts";
@@ -15,6 +16,7 @@ import { Side } from "./side.ts";
 const SETTINGS: Settings = {
   "auto.create.topics.enable": "false",
   "group.initial.rebalance.delay.ms": "0",
+  "group.min.session.timeout.ms": "100",
   "log.retention.ms": "-1",
   "offsets.topic.num.partitions": "1",
 };
@@ -24,9 +26,12 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     sequences: { type: "string", default: "16" },
     rounds: { type: "string", default: "2" },
+    scenarios: { type: "string", default: "6" },
   },
 });
-const [seed, sequences, rounds] = [Number(values.seed), Number(values.sequences), Number(values.rounds)];
+const { seed, sequences, rounds, scenarios } = Object.fromEntries(
+  Object.entries(values).map(([name, value]) => [name, Number(value)]),
+) as { readonly [Name in keyof typeof values]: number };
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const folder = mkdtempSync(join(tmpdir(), "chronik-differential-"));
@@ -40,18 +45,18 @@ const listed = new Listed(DIFFERENCES);
 const harness = new Harness({ kafka, chronik }, listed);
 await harness.prepare();
 for (let each = seed; each < seed + sequences; each++) {
-  let at = 0;
-  for await (const exchange of harness.sequence(each, rounds)) {
-    matrix.count(exchange);
-    if (exchange.problems.length > 0) report(exchange, each, at);
-    at++;
-  }
+  const options = `--seed ${each} --sequences 1 --rounds ${rounds} --scenarios 0`;
+  await play(harness.sequence(each, rounds), options);
+}
+for (let each = seed; each < seed + scenarios; each++) {
+  const scenario = new GroupScenario(harness, { kafka, chronik }, each);
+  await play(scenario.play(), `--seed ${each} --sequences 0 --scenarios 1`);
 }
 kafka.close();
 chronik.close();
 for (const broker of started) await broker.stop();
 
-for (const { reason } of listed.unused()) {
+for (const { reason } of sequences === 0 ? [] : listed.unused()) {
   failed++;
   console.log(`FAILED: a listed difference did not come up: ${reason}`);
 }
@@ -67,8 +72,17 @@ async function start(name: string): Promise<Broker> {
   return broker;
 }
 
-function report({ api, version, request, problems }: Exchange, inSequence: number, at: number): void {
-  console.log(`FAILED: ${api} ${version}, request ${at} of --seed ${inSequence} --sequences 1 --rounds ${rounds}`);
+async function play(exchanges: AsyncIterable<Exchange>, options: string): Promise<void> {
+  let at = 0;
+  for await (const exchange of exchanges) {
+    matrix.count(exchange);
+    if (exchange.problems.length > 0) report(exchange, `request ${at} of ${options}`);
+    at++;
+  }
+}
+
+function report({ api, version, request, problems }: Exchange, where: string): void {
+  console.log(`FAILED: ${api} ${version}, ${where}`);
   console.log(`    request ${text(request)}`);
   for (const { path, kafka: expected, chronik: actual } of problems) {
     console.log(`    ${path}: Kafka ${text(expected)}, Chronik ${text(actual)}`);

@@ -158,7 +158,8 @@ function hasError(answer: unknown): boolean {
 const NO_TRANSACTION = { transactionalId: null, transactionTimeoutMs: 1000 };
 const DEADLINE_MS = 30_000;
 
-async function until(reached: () => Promise<boolean>): Promise<void> {
+/** Asks again and again, for at most half a minute. */
+export async function until(reached: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + DEADLINE_MS;
   while (!(await reached())) {
     if (performance.now() > deadline) throw new Error(`a broker was not ready after ${DEADLINE_MS} ms`);

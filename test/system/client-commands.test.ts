@@ -6,8 +6,10 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { KafkaClient } from "../../sim/kafka-client.ts";
 import { decodeJsonRecord } from "../../src/cli/json-record.ts";
-import { type BrokerProcess, startProcess } from "./broker-process.ts";
+import { APIS } from "../../src/protocol/apis.ts";
+import { type BrokerProcess, startProcess, tcpConnection } from "./broker-process.ts";
 import { chronik, type Result, RunningProgram, startCommand } from "./command.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "chronik-commands-"));
@@ -302,6 +304,25 @@ test("a group at work shows its members, and is not reset", async () => {
   assert.match(await refused("groups delete busy-group"), /\(NON_EMPTY_GROUP\)/);
   member.kill("SIGKILL");
   await member.result;
+});
+
+test("a group of the consumer protocol shows its members too", async () => {
+  await output("topics create shared --partitions 2");
+  const client = new KafkaClient(tcpConnection(broker.port));
+  const joined = await client.request(APIS.consumerGroupHeartbeat, 1, {
+    groupId: "modern",
+    memberId: "newcomer",
+    memberEpoch: 0,
+    rebalanceTimeoutMs: 60_000,
+    subscribedTopicNames: ["shared"],
+    topicPartitions: [],
+  });
+  assert.equal(joined.errorCode, 0);
+  client.close();
+  assert.match(await output("groups list"), /^modern +Stable +consumer +consumer$/m);
+  const shown = await output("groups describe modern");
+  assert.match(shown, /^group +modern\nstate +Stable\nmembers 1\nlag +0\n/);
+  for (const partition of [0, 1]) assert.match(shown, new RegExp(`^shared +${partition} .* newcomer +127.0.0.1 `, "m"));
 });
 
 /** A consumer of another program, in a group. */

@@ -1,20 +1,23 @@
 /**
  * Fetch 4-18: reads record batches, and waits for them when there are too few.
  *
- * A request that finds fewer than `min_bytes` is parked until the high watermark of one of its partitions moves, or
- * `max_wait_ms` is over. Whatever is read is durable already, so the answer itself waits only for the newest state record.
+ * A request that finds fewer than `min_bytes` is parked until that many should be there, or `max_wait_ms` is over; when too
+ * many wait already it is answered with what there is. Whatever is read is durable already, so the answer itself waits only for the newest state record.
  * The partitions of a request are put together from its session (`fetch-sessions.ts`) and its own changes to it.
  */
 
-import { ZERO_UUID } from "../../base/uuid.ts";
+import { NOTHING_READ } from "../../log/batch-reader.ts";
 import type { PartitionLog, PartitionWaiter } from "../../log/partition-log.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import type { Connection } from "../connection.ts";
 import type { Exchange } from "../exchange.ts";
+import { FetchPartitions, type FetchTopic } from "../fetch-partitions.ts";
 import { type Fetched, type FetchedPartition, fetchedTopic, readFetch } from "../fetch-read.ts";
-import type { FetchPartition, FetchSession } from "../fetch-sessions.ts";
+import type { FetchSession } from "../fetch-sessions.ts";
+import type { ParkedFetch } from "../parked-fetches.ts";
 
 type Fetch = (typeof APIS)["fetch"];
 type FetchExchange = Exchange<Fetch>;
@@ -29,7 +32,7 @@ const INITIAL_EPOCH = 0;
 
 /** The partitions that a request reads, and the session that remembers them. */
 interface FetchPlan {
-  readonly partitions: ReadonlyMap<string, FetchPartition>;
+  readonly partitions: FetchPartitions;
   readonly session: FetchSession | undefined;
   /** Only what changed is answered. */
   readonly incremental: boolean;
@@ -42,7 +45,7 @@ export function handleFetch(exchange: FetchExchange): void {
 }
 
 /** One fetch from its arrival to its answer. */
-class PendingFetch implements PartitionWaiter {
+class PendingFetch implements PartitionWaiter, ParkedFetch {
   readonly #exchange: FetchExchange;
   readonly #plan: FetchPlan;
   readonly #usesTopicIds: boolean;
@@ -50,13 +53,24 @@ class PendingFetch implements PartitionWaiter {
   #timer: Timer | undefined;
   #state: "reading" | "parked" | "woken" | "done" = "reading";
   #mayWait: boolean;
+  /** While it waits: what there was when it was read last, and what has come since. */
+  #readableBytes = 0;
+  #partitionCount = 0;
   readonly #onClose = (): void => this.#finish();
 
   constructor(exchange: FetchExchange, plan: FetchPlan) {
     this.#exchange = exchange;
     this.#plan = plan;
     this.#usesTopicIds = exchange.version >= TOPIC_IDS_SINCE;
-    this.#mayWait = exchange.request.maxWaitMs > 0 && plan.partitions.size > 0;
+    this.#mayWait = exchange.request.maxWaitMs > 0 && plan.partitions.count > 0;
+  }
+
+  get connection(): Connection {
+    return this.#exchange.connection;
+  }
+
+  get partitionCount(): number {
+    return this.#partitionCount;
   }
 
   tryToAnswer(): void {
@@ -65,7 +79,8 @@ class PendingFetch implements PartitionWaiter {
       maxBytes: Math.min(request.maxBytes, broker.store.state.broker["fetch.max.bytes"]),
       readCommitted: request.isolationLevel === READ_COMMITTED,
     };
-    const fetched = readFetch(broker, this.#plan.partitions.values(), bounds, this.#usesTopicIds);
+    this.#state = "reading";
+    const fetched = readFetch(broker, this.#plan.partitions, bounds, this.#usesTopicIds);
     if (!(fetched instanceof Promise)) return this.#decide(fetched);
     fetched.then(
       (read) => this.#decide(read),
@@ -73,42 +88,51 @@ class PendingFetch implements PartitionWaiter {
     );
   }
 
-  /** A partition's high watermark moved. Several may move in one turn: they are looked at together afterwards. */
-  wake(): void {
+  /** Its partitions are not looked at for every batch that comes, but once there should be enough. */
+  grew(sizeBytes: number): void {
+    this.#readableBytes += sizeBytes;
+    if (this.#readableBytes >= this.#exchange.request.minBytes) this.ended();
+  }
+
+  ended(): void {
     if (this.#state !== "parked") return;
     this.#state = "woken";
-    queueMicrotask(() => {
-      if (this.#state !== "woken") return;
-      this.#state = "reading";
-      this.tryToAnswer();
-    });
+    this.#exchange.broker.parkedFetches.wake(this);
+  }
+
+  recheck(): void {
+    if (this.#state === "woken") this.tryToAnswer();
   }
 
   #decide(fetched: Fetched): void {
     if (this.#state === "done") return releaseAll(fetched);
     const { request } = this.#exchange;
     if (!this.#mayWait || fetched.urgent || fetched.sizeBytes >= request.minBytes) return this.#answer(fetched);
+    if (this.connection.isClosed) return releaseAll(fetched);
+    if (this.#timer === undefined && !this.#park()) return this.#answer(fetched);
     releaseAll(fetched);
-    if (!this.#exchange.connection.isClosed) this.#park();
+    // A topic can have been deleted, and created anew at once.
+    if (this.#watched.some(({ deleted }) => deleted)) this.#watch();
+    this.#readableBytes = fetched.sizeBytes;
+    this.#state = "parked";
   }
 
-  #park(): void {
-    const { broker, connection, request } = this.#exchange;
-    this.#state = "parked";
-    if (this.#timer === undefined) {
-      this.#timer = broker.clock.schedule(request.maxWaitMs, () => this.stopWaiting());
-      broker.parkedFetches.add(this);
-      connection.onClose(this.#onClose);
-      this.#watch();
-    } else if (this.#watched.some(({ deleted }) => deleted)) {
-      this.#watch(); // a topic was deleted and created anew at once
-    }
+  /** Waits from now on, unless too many do already. */
+  #park(): boolean {
+    const { broker, request } = this.#exchange;
+    this.#partitionCount = this.#plan.partitions.count;
+    if (!broker.parkedFetches.add(this)) return false;
+    this.#exchange.request = { ...request, topics: [], forgottenTopicsData: [] }; // the plan has them, each once
+    this.#timer = broker.clock.schedule(request.maxWaitMs, () => this.stopWaiting());
+    this.connection.onClose(this.#onClose);
+    this.#watch();
+    return true;
   }
 
   #watch(): void {
     this.#unwatch();
-    for (const asked of this.#plan.partitions.values()) {
-      const topic = fetchedTopic(this.#exchange.broker, asked, this.#usesTopicIds);
+    for (let asked = this.#plan.partitions.first; asked !== undefined; asked = asked.next) {
+      const topic = fetchedTopic(this.#exchange.broker, asked.topic, this.#usesTopicIds);
       const partition = topic?.partitions[asked.partition];
       if (partition === undefined) continue;
       partition.waiters.add(this);
@@ -119,9 +143,7 @@ class PendingFetch implements PartitionWaiter {
   /** Answers with what there is: the time is over, or the broker stops. */
   stopWaiting(): void {
     this.#mayWait = false;
-    if (this.#state !== "parked") return;
-    this.#state = "reading";
-    this.tryToAnswer();
+    if (this.#state === "parked" || this.#state === "woken") this.tryToAnswer();
   }
 
   #answer(fetched: Fetched): void {
@@ -157,9 +179,9 @@ function planOf(exchange: FetchExchange): FetchPlan | ErrorCode {
   const { sessionId, sessionEpoch } = request;
   if (sessionEpoch === FINAL_EPOCH || sessionEpoch === INITIAL_EPOCH) {
     if (sessionId !== 0) broker.fetchSessions.remove(sessionId);
-    const partitions = new Map<string, FetchPartition>();
+    const partitions = new FetchPartitions(usesTopicIds);
     addAsked(partitions, exchange);
-    const wanted = sessionEpoch === INITIAL_EPOCH && partitions.size > 0;
+    const wanted = sessionEpoch === INITIAL_EPOCH && partitions.count > 0;
     const session = wanted ? broker.fetchSessions.create(partitions, usesTopicIds) : undefined;
     return { partitions, session, incremental: false };
   }
@@ -167,38 +189,30 @@ function planOf(exchange: FetchExchange): FetchPlan | ErrorCode {
   if (session === undefined) return ErrorCode.FETCH_SESSION_ID_NOT_FOUND;
   if (session.epoch !== sessionEpoch) return ErrorCode.INVALID_FETCH_SESSION_EPOCH;
   if (session.usesTopicIds !== usesTopicIds) return ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR;
-  broker.fetchSessions.advance(session);
   for (const { topic, topicId, partitions } of request.forgottenTopicsData) {
-    for (const partition of partitions) session.partitions.delete(keyOf(topic, topicId, partition));
+    for (const partition of partitions) session.partitions.forget(topic, topicId, partition);
   }
   addAsked(session.partitions, exchange);
+  if (!broker.fetchSessions.advance(session)) return ErrorCode.FETCH_SESSION_ID_NOT_FOUND;
   return { partitions: session.partitions, session, incremental: true };
 }
 
-/** Takes over what the request says of partitions; known ones keep their place and what was answered last. */
-function addAsked(into: Map<string, FetchPartition>, { request }: FetchExchange): void {
-  for (const { topic: topicName, topicId, partitions } of request.topics) {
+/** Takes over what the request says of partitions. */
+function addAsked(into: FetchPartitions, { request }: FetchExchange): void {
+  for (const { topic: name, topicId, partitions } of request.topics) {
+    if (partitions.length === 0) continue;
+    const topic = into.topic(name, topicId);
     for (const { partition, fetchOffset, partitionMaxBytes, currentLeaderEpoch, lastFetchedEpoch } of partitions) {
-      const key = keyOf(topicName, topicId, partition);
-      const known = into.get(key);
-      into.set(key, {
-        topicName,
-        topicId,
+      into.set(topic, {
         partition,
         // An offset beyond 2^53 is beyond every high watermark.
         fetchOffset: Number(fetchOffset),
         maxBytes: partitionMaxBytes,
         currentLeaderEpoch,
         lastFetchedEpoch,
-        sentHighWatermark: known?.sentHighWatermark ?? -1,
-        sentLogStart: known?.sentLogStart ?? -1,
       });
     }
   }
-}
-
-function keyOf(topicName: string, topicId: string, partition: number): string {
-  return `${topicId === ZERO_UUID ? topicName : topicId}/${partition}`;
 }
 
 /** Whether an incremental answer has to mention the partition. */
@@ -225,22 +239,26 @@ function remember(
 ): void {
   asked.sentHighWatermark = errorCode === ErrorCode.NONE ? highWatermark : -1;
   asked.sentLogStart = logStartOffset;
-  if (result.sizeBytes === 0) return;
-  const key = keyOf(asked.topicName, asked.topicId, asked.partition);
-  if (!session.partitions.delete(key)) return;
-  session.partitions.set(key, asked); // to the end: next time the others come first
+  if (result.sizeBytes > 0) session.partitions.moveToEnd(asked);
 }
 
+/** As in Kafka what is not there comes last, and a topic as often as others come between its partitions. */
 function groupByTopic(fetched: readonly FetchedPartition[], { request }: FetchExchange): TopicAnswer[] {
-  const topics: { topic: string; topicId: FetchPartition["topicId"]; partitions: PartitionAnswer[] }[] = [];
-  for (const each of fetched) {
-    const { topicName, topicId } = each.asked;
-    let last = topics.at(-1);
-    if (last === undefined || last.topic !== topicName || last.topicId !== topicId) {
-      last = { topic: topicName, topicId, partitions: [] };
-      topics.push(last);
+  const isThere = ({ errorCode }: FetchedPartition): boolean => !UNKNOWN.has(errorCode);
+  const inOrder = fetched.every(isThere)
+    ? fetched
+    : [...fetched.filter(isThere), ...fetched.filter((each) => !isThere(each))];
+  const topics: TopicAnswer[] = [];
+  let current: FetchTopic | undefined;
+  let partitions: PartitionAnswer[] = [];
+  for (const each of inOrder) {
+    const { topic } = each.asked;
+    if (topic !== current) {
+      current = topic;
+      partitions = [];
+      topics.push({ topic: topic.name, topicId: topic.id, partitions });
     }
-    last.partitions.push(answerOf(each, request.isolationLevel === READ_COMMITTED));
+    partitions.push(answerOf(each, request.isolationLevel === READ_COMMITTED));
   }
   return topics;
 }
@@ -268,5 +286,5 @@ function answerOf(fetched: FetchedPartition, readCommitted: boolean): PartitionA
 }
 
 function releaseAll({ partitions }: Fetched): void {
-  for (const { result } of partitions) result.release();
+  for (const { result } of partitions) if (result !== NOTHING_READ) result.release();
 }

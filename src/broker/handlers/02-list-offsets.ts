@@ -16,7 +16,13 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import type { Topic } from "../../state/state.ts";
 import type { Exchange } from "../exchange.ts";
 import { leaderEpochProblem } from "../leader-epoch.ts";
-import { findLargestTimestamp, findTimestamp } from "../timestamp-search.ts";
+import {
+  findLargestTimestamp,
+  findTimestamp,
+  MAX_FALSE_BATCHES,
+  type Patience,
+  type TimestampSearch,
+} from "../timestamp-search.ts";
 
 type ListOffsets = (typeof APIS)["listOffsets"];
 type ListOffsetsExchange = Exchange<ListOffsets>;
@@ -43,38 +49,54 @@ const SINCE: ReadonlyMap<Int64, number> = new Map([
 const LEADER_EPOCH_SINCE = 4;
 const READ_COMMITTED = 1;
 
+/** Searches of one request that go on side by side: while one reads another one unpacks. */
+const SEARCHES_AT_ONCE = 4;
+
+/** A timestamp that has to be looked for. */
+interface Search extends TimestampSearch {
+  readonly timestamp: Int64;
+  readonly currentEpoch: number;
+  /** Where its answer belongs. */
+  readonly answers: PartitionAnswer[];
+  readonly at: number;
+}
+
 export function handleListOffsets(exchange: ListOffsetsExchange): void {
   const { broker, request } = exchange;
-  const { state } = broker.store;
-  const asked = new Set<string>();
-  const repeated = new Set<string>();
+  // Each partition is answered once, and one that is asked for twice with an error, as in Kafka.
+  const asked = new Map<string, Map<number, PartitionRequest | undefined>>();
   for (const { name, partitions } of request.topics) {
-    for (const { partitionIndex } of partitions) {
-      const key = `${name}/${partitionIndex}`;
-      if (asked.has(key)) repeated.add(key);
-      asked.add(key);
-    }
+    const known = asked.get(name) ?? new Map<number, PartitionRequest | undefined>();
+    for (const each of partitions) known.set(each.partitionIndex, known.has(each.partitionIndex) ? undefined : each);
+    asked.set(name, known);
   }
-  const topics = request.topics.map(async ({ name, partitions }): Promise<TopicAnswer> => {
-    const topic = state.topic(name);
-    const answers = partitions.map(async (each) => {
-      if (!repeated.has(`${name}/${each.partitionIndex}`)) return listOffset(exchange, topic, each);
-      return { partitionIndex: each.partitionIndex, errorCode: ErrorCode.INVALID_REQUEST };
-    });
-    return { name, partitions: await Promise.all(answers) };
+  const searches: Search[] = [];
+  const topics = [...asked].map(([name, partitions]): TopicAnswer => {
+    const topic = broker.store.state.topic(name);
+    const answers: PartitionAnswer[] = [];
+    for (const [partitionIndex, each] of partitions) {
+      const answer =
+        each === undefined
+          ? { partitionIndex, errorCode: ErrorCode.INVALID_REQUEST }
+          : listOffset(exchange, topic, each, (search) => searches.push({ ...search, answers, at: answers.length }));
+      answers.push(answer);
+    }
+    return { name, partitions: answers };
   });
-  Promise.all(topics).then(
-    (answers) => exchange.answer({ topics: answers }),
+  if (searches.length === 0) return exchange.answer({ topics });
+  searchAll(exchange, searches).then(
+    () => exchange.answer({ topics }),
     (error: unknown) => broker.fail(error),
   );
 }
 
-async function listOffset(
-  exchange: ListOffsetsExchange,
+/** What can be said at once. A timestamp that has to be looked for is handed to `look`, and what is found comes later. */
+function listOffset(
+  { broker, request, version }: ListOffsetsExchange,
   topic: Topic | undefined,
   asked: PartitionRequest,
-): Promise<PartitionAnswer> {
-  const { broker, request, version } = exchange;
+  look: (search: Omit<Search, "answers" | "at">) => void,
+): PartitionAnswer {
   const { partitionIndex, timestamp } = asked;
   if (version < (SINCE.get(timestamp) ?? 0) || timestamp < EARLIEST_PENDING_UPLOAD) {
     return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION };
@@ -83,43 +105,57 @@ async function listOffset(
   if (topic === undefined || partition === undefined) {
     return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
   }
-  const epoch = broker.store.state.leaderEpoch(topic);
-  const epochProblem = leaderEpochProblem(asked.currentLeaderEpoch, epoch);
+  const currentEpoch = broker.store.state.leaderEpoch(topic);
+  const epochProblem = leaderEpochProblem(asked.currentLeaderEpoch, currentEpoch);
   if (epochProblem !== ErrorCode.NONE) return { partitionIndex, errorCode: epochProblem };
-  const limit = request.isolationLevel === READ_COMMITTED ? partition.lastStableOffset : partition.highWatermark;
+  const limitOffset = request.isolationLevel === READ_COMMITTED ? partition.lastStableOffset : partition.highWatermark;
+  const { logStartOffset } = partition;
   switch (timestamp) {
     case LATEST:
-      return { partitionIndex, offset: limit, ...epochAt(partition, limit, epoch, version) };
+      return { partitionIndex, offset: limitOffset, ...epochAt(partition, limitOffset, currentEpoch, version) };
     case EARLIEST:
     case EARLIEST_LOCAL:
-      return {
-        partitionIndex,
-        offset: partition.logStartOffset,
-        ...epochAt(partition, partition.logStartOffset, epoch, version),
-      };
+      return { partitionIndex, offset: logStartOffset, ...epochAt(partition, logStartOffset, currentEpoch, version) };
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
       return { partitionIndex };
     default: {
-      const search = {
-        reader: broker.reader,
-        partition,
-        topicBytes: topic.target.nameBytes.length,
-        limitOffset: limit,
-      };
-      try {
-        const found =
-          timestamp === LARGEST_TIMESTAMP ? await findLargestTimestamp(search) : await findTimestamp(search, timestamp);
-        if (found === undefined) return { partitionIndex };
-        return { partitionIndex, ...found, ...epochAt(partition, found.offset, epoch, version) };
-      } catch (error) {
-        // A producer can have put nonsense into a batch whose CRC is right: nobody has opened it before.
-        if (error instanceof MalformedMessage) return { partitionIndex, errorCode: ErrorCode.CORRUPT_MESSAGE };
-        if (!isReadFailure(error)) throw error;
-        broker.log(`error: ${error.message}`);
-        return { partitionIndex, errorCode: ErrorCode.KAFKA_STORAGE_ERROR };
-      }
+      const topicBytes = topic.target.nameBytes.length;
+      look({ reader: broker.reader, partition, topicBytes, limitOffset, timestamp, currentEpoch });
+      return { partitionIndex };
     }
+  }
+}
+
+async function searchAll(exchange: ListOffsetsExchange, searches: readonly Search[]): Promise<void> {
+  const patience = { falseBatches: MAX_FALSE_BATCHES };
+  const left = searches.values();
+  const work = async (): Promise<void> => {
+    for (const search of left) {
+      if (exchange.connection.isClosed) return;
+      const partitionIndex = search.partition.partition;
+      search.answers[search.at] = { partitionIndex, ...(await find(exchange, search, patience)) };
+    }
+  };
+  await Promise.all(Array.from({ length: SEARCHES_AT_ONCE }, work));
+}
+
+async function find(
+  { broker, version }: ListOffsetsExchange,
+  search: Search,
+  patience: Patience,
+): Promise<PartitionAnswer> {
+  const { partition, timestamp, currentEpoch } = search;
+  try {
+    const isLargest = timestamp === LARGEST_TIMESTAMP;
+    const found = await (isLargest ? findLargestTimestamp(search) : findTimestamp(search, timestamp, patience));
+    return found === undefined ? {} : { ...found, ...epochAt(partition, found.offset, currentEpoch, version) };
+  } catch (error) {
+    // A producer can have put nonsense into a batch whose CRC is right: nobody has opened it before.
+    if (error instanceof MalformedMessage) return { errorCode: ErrorCode.CORRUPT_MESSAGE };
+    if (!isReadFailure(error)) throw error;
+    broker.log(`error: ${error.message}`);
+    return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR };
   }
 }
 

@@ -12,7 +12,7 @@ import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Topic } from "../../state/state.ts";
 import type { Exchange } from "../exchange.ts";
-import { createTopic } from "../topic-creation.ts";
+import { createTopic, MAX_PARTITIONS_PER_REQUEST } from "../topic-creation.ts";
 import { isInternalTopic, topicNameProblem } from "../topic-names.ts";
 import { ALL_CLUSTER_OPERATIONS, NOT_ASKED_OPERATIONS } from "./60-describe-cluster.ts";
 
@@ -33,7 +33,7 @@ export function handleMetadata(exchange: MetadataExchange): void {
   const asksAll = request.topics === null || (version === 0 && request.topics.length === 0);
   const topics = asksAll
     ? [...state.topics()].map((topic) => describe(exchange, topic))
-    : distinct(request.topics).map((asked) => describeAsked(exchange, asked));
+    : describeAsked(exchange, distinct(request.topics, version));
   exchange.answer({
     brokers: [{ nodeId: broker.nodeId, host, port, rack: state.broker["broker.rack"] }],
     clusterId: state.clusterId,
@@ -45,7 +45,17 @@ export function handleMetadata(exchange: MetadataExchange): void {
   });
 }
 
-function describeAsked(exchange: MetadataExchange, { name, topicId }: TopicRequest): TopicAnswer {
+function describeAsked(exchange: MetadataExchange, asked: readonly TopicRequest[]): TopicAnswer[] {
+  const room = { partitions: MAX_PARTITIONS_PER_REQUEST };
+  return asked.map((topic) => describeOne(exchange, topic, room));
+}
+
+/** `room`: for the partitions that may still be created. */
+function describeOne(
+  exchange: MetadataExchange,
+  { name, topicId }: TopicRequest,
+  room: { partitions: number },
+): TopicAnswer {
   const { broker, request, version } = exchange;
   const { state } = broker.store;
   if (version < TOPIC_IDS_SINCE && (name === null || topicId !== ZERO_UUID)) {
@@ -64,13 +74,16 @@ function describeAsked(exchange: MetadataExchange, { name, topicId }: TopicReque
   if (topicNameProblem(name) !== undefined)
     return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, name, topicAuthorizedOperations };
   const mayCreate = request.allowAutoTopicCreation && state.broker["auto.create.topics.enable"];
-  if (!mayCreate) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name, topicAuthorizedOperations };
+  // Clients ask again for what is unknown, and then there is room.
+  if (!mayCreate || room.partitions <= 0)
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name, topicAuthorizedOperations };
   const created = createTopic(
     broker,
     { name, partitions: -1, replicationFactor: -1, assignments: [], configs: [] },
     false,
   );
   if ("errorCode" in created) return { errorCode: created.errorCode, name, topicAuthorizedOperations };
+  room.partitions -= created.partitions;
   return describe(exchange, state.topicById(created.id)!);
 }
 
@@ -97,7 +110,11 @@ function topicOperations({ request }: MetadataExchange): number {
   return request.includeTopicAuthorizedOperations ? ALL_TOPIC_OPERATIONS : NOT_ASKED_OPERATIONS;
 }
 
-/** Each topic once, in the order of the request. */
-function distinct(asked: readonly TopicRequest[]): TopicRequest[] {
-  return [...new Map(asked.map((topic) => [`${topic.topicId}/${topic.name ?? ""}`, topic])).values()];
+/** Each topic once, in the order of the request. Where one is asked for by id, as in Kafka, names do not count. */
+function distinct(asked: readonly TopicRequest[], version: number): TopicRequest[] {
+  const byId = asked.filter(({ topicId }) => topicId !== ZERO_UUID);
+  if (version < TOPIC_IDS_SINCE || byId.length === 0) {
+    return [...new Map(asked.map((topic) => [`${topic.topicId}/${topic.name ?? ""}`, topic])).values()];
+  }
+  return [...new Map(byId.map((topic) => [topic.topicId, topic])).values()];
 }

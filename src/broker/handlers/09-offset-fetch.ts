@@ -31,14 +31,19 @@ export function handleOffsetFetch(exchange: Exchange<OffsetFetch>): void {
   const { broker, request, version } = exchange;
   const { state } = broker.store;
   const { coordinator } = broker.groups;
+  const byId = version >= TOPIC_IDS_SINCE;
   const fetch = (groupId: string, topics: readonly AskedTopic[] | null): TopicAnswer[] => {
     const offsets = coordinator.offsets(groupId);
     return topics === null
       ? allTopics(state, offsets)
-      : topics.map((asked) => askedTopic(state, offsets, asked, version >= TOPIC_IDS_SINCE));
+      : eachOnce(topics, byId).map((asked) => askedTopic(state, offsets, asked, byId));
   };
   if (version >= SEVERAL_GROUPS_SINCE) {
+    const answered = new Set<string>();
     const groups = request.groups.map(({ groupId, memberId, memberEpoch, topics }): GroupAnswer => {
+      // All offsets of a group take far more bytes than its name, so they are not answered any number of times.
+      if (answered.has(groupId)) return { groupId, errorCode: ErrorCode.INVALID_REQUEST };
+      answered.add(groupId);
       const errorCode = coordinator.fetchProblem(groupId, memberId, memberEpoch);
       return errorCode === ErrorCode.NONE ? { groupId, topics: fetch(groupId, topics) } : { groupId, errorCode };
     });
@@ -46,6 +51,15 @@ export function handleOffsetFetch(exchange: Exchange<OffsetFetch>): void {
   }
   const topics = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null;
   exchange.answer({ topics: fetch(request.groupId, topics) });
+}
+
+/** Each topic and partition once: what was committed with an offset can take thousands of bytes. */
+function eachOnce(asked: readonly AskedTopic[], byId: boolean): AskedTopic[] {
+  const topics = Map.groupBy(asked, ({ name, topicId }) => (byId ? topicId : name));
+  return [...topics.values()].map((parts) => {
+    const partitionIndexes = [...new Set(parts.flatMap((part) => part.partitionIndexes))];
+    return { name: parts[0]!.name, topicId: parts[0]!.topicId, partitionIndexes };
+  });
 }
 
 function askedTopic(state: State, offsets: Offsets, asked: AskedTopic, byId: boolean): TopicAnswer {

@@ -18,7 +18,8 @@ export const ALL_GROUP_OPERATIONS = (1 << 3) | (1 << 6) | (1 << 8) | (1 << 10) |
 
 export function handleDescribeGroups(exchange: Exchange<DescribeGroups>): void {
   const { broker, request, version } = exchange;
-  const groups = request.groups.map((groupId): GroupAnswer => {
+  // Each once: a group takes far more bytes in the answer than its name in the request.
+  const groups = [...new Set(request.groups)].map((groupId): GroupAnswer => {
     const { coordinator } = broker.groups;
     const group = coordinator.classicGroup(groupId);
     const isOther = coordinator.group(groupId) !== undefined;

@@ -28,7 +28,7 @@ interface Found {
 }
 
 /** A resource's settings take thousands of bytes, and its name in a request may take one: so not any number of them. */
-const MAX_RESOURCES = 5_000;
+export const MAX_RESOURCES = 5_000;
 const TOO_MUCH: Found = failed(
   ErrorCode.INVALID_REQUEST,
   `ask for each resource once, and for at most ${MAX_RESOURCES} in one request`,

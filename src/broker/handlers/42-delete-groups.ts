@@ -4,8 +4,9 @@ import type { Exchange } from "../exchange.ts";
 
 export function handleDeleteGroups(exchange: Exchange<(typeof APIS)["deleteGroups"]>): void {
   const { broker, request } = exchange;
+  const groupIds = [...new Set(request.groupsNames)];
   const results = broker.groups.decide((coordinator, _now, effects) =>
-    request.groupsNames.map((groupId) => ({ groupId, errorCode: coordinator.deleteGroup(groupId, effects) })),
+    groupIds.map((groupId) => ({ groupId, errorCode: coordinator.deleteGroup(groupId, effects) })),
   );
   exchange.answer({ results });
 }

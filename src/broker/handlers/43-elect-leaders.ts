@@ -5,7 +5,7 @@
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
-import type { State } from "../../state/state.ts";
+import type { Topic } from "../../state/state.ts";
 import { boundedMessage } from "../error-message.ts";
 import type { Exchange } from "../exchange.ts";
 
@@ -28,22 +28,22 @@ export function handleElectLeaders(exchange: Exchange<ElectLeaders>): void {
     return exchange.answer({ errorCode, replicaElectionResults: names.map((topic) => ({ topic })) });
   }
   const replicaElectionResults = topicPartitions.map(({ topic, partitions }): TopicAnswer => {
-    const elect = (partitionId: number) => (isKnown ? outcome(state, topic, partitionId) : unknownType);
+    const known = state.topic(topic);
+    const problem = isKnown ? (known === undefined ? noTopic(topic) : undefined) : unknownType;
+    const elect = (partitionId: number) => problem ?? outcome(known!, partitionId);
     return { topic, partitionResult: partitions.map((partitionId) => ({ partitionId, ...elect(partitionId) })) };
   });
   exchange.answer({ errorCode, replicaElectionResults });
 }
 
-function outcome(state: State, name: string, partition: number): PartitionAnswer {
-  const topic = state.topic(name);
-  if (topic === undefined) {
-    return {
-      errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-      errorMessage: boundedMessage(`No such topic as ${name}`),
-    };
-  }
+function noTopic(name: string): PartitionAnswer {
+  const errorMessage = boundedMessage(`No such topic as ${name}`);
+  return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage };
+}
+
+function outcome(topic: Topic, partition: number): PartitionAnswer {
   if (topic.partitions[partition] === undefined) {
-    const errorMessage = `No such partition as ${name}-${partition}`;
+    const errorMessage = `No such partition as ${topic.name}-${partition}`;
     return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage };
   }
   return {

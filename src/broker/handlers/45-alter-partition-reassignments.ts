@@ -5,6 +5,7 @@
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import type { Topic } from "../../state/state.ts";
 import { boundedMessage } from "../error-message.ts";
 import type { Exchange } from "../exchange.ts";
 
@@ -14,30 +15,32 @@ type PartitionAnswer = NonNullable<TopicAnswer["partitions"]>[number];
 
 export function handleAlterPartitionReassignments(exchange: Exchange<AlterPartitionReassignments>): void {
   const { request } = exchange;
-  const responses = request.topics.map(
-    ({ name, partitions }): TopicAnswer => ({
+  const responses = request.topics.map(({ name, partitions }): TopicAnswer => {
+    const topic = exchange.broker.store.state.topic(name);
+    const noTopic =
+      topic === undefined
+        ? refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find a topic named ${name}.`)
+        : undefined;
+    return {
       name,
       partitions: partitions.map(({ partitionIndex, replicas }) => ({
         partitionIndex,
-        ...move(exchange, { name, partition: partitionIndex, replicas }),
+        ...(noTopic ?? move(exchange, topic!, { partition: partitionIndex, replicas })),
       })),
-    }),
-  );
+    };
+  });
   const { allowReplicationFactorChange } = request;
   exchange.answer({ allowReplicationFactorChange, errorMessage: null, responses });
 }
 
 function move(
   { broker }: Exchange<AlterPartitionReassignments>,
-  asked: { readonly name: string; readonly partition: number; readonly replicas: readonly number[] | null },
+  topic: Topic,
+  asked: { readonly partition: number; readonly replicas: readonly number[] | null },
 ): PartitionAnswer {
-  const { name, partition, replicas } = asked;
-  const topic = broker.store.state.topic(name);
-  if (topic === undefined) {
-    return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find a topic named ${name}.`);
-  }
+  const { partition, replicas } = asked;
   if (topic.partitions[partition] === undefined) {
-    return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find partition ${name}:${partition}.`);
+    return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find partition ${topic.name}:${partition}.`);
   }
   if (replicas === null) return refused(ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, null);
   const problem = replicasProblem(replicas, broker.nodeId);

@@ -22,7 +22,8 @@ const CONSUMER_MEMBER = 1;
 export function handleConsumerGroupDescribe(exchange: Exchange<ConsumerGroupDescribe>): void {
   const { broker, request } = exchange;
   const { coordinator } = broker.groups;
-  const groups = request.groupIds.map((groupId): GroupAnswer => {
+  // Each once: a group takes far more bytes in the answer than its name in the request.
+  const groups = [...new Set(request.groupIds)].map((groupId): GroupAnswer => {
     if (groupId === "") return { groupId, errorCode: ErrorCode.INVALID_GROUP_ID };
     const group = coordinator.consumerGroup(groupId);
     if (group === undefined) return notFound(groupId, coordinator.group(groupId) !== undefined);

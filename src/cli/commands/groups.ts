@@ -20,7 +20,7 @@ export interface TopicPartitions {
 
 export async function listGroups(options: Connection & { readonly names?: true }): Promise<void> {
   await withKafka(options.brokers, async (kafka) => {
-    const groups = [...(await kafka.admin.listGroups()).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const groups = [...(await kafka.groups()).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
     if (options.names) return writeLines(groups.map(({ id }) => id));
     if (options.json) {
       return writeLines(
@@ -81,11 +81,11 @@ export async function describeGroups(names: readonly string[], options: Connecti
   });
 }
 
-type ListedGroup = Awaited<ReturnType<Kafka["admin"]["listGroups"]>> extends ReadonlyMap<string, infer G> ? G : never;
+type ListedGroup = Awaited<ReturnType<Kafka["groups"]>> extends ReadonlyMap<string, infer G> ? G : never;
 
 /** @throws CommandFailure when one does not exist. */
 async function groupsByName(kafka: Kafka, names: readonly string[]): Promise<ReadonlyMap<string, ListedGroup>> {
-  const listed = await kafka.admin.listGroups();
+  const listed = await kafka.groups();
   for (const name of names) {
     if (!listed.has(name)) throw new CommandFailure(unknownName("group", name, [...listed.keys()]));
   }
@@ -93,8 +93,8 @@ async function groupsByName(kafka: Kafka, names: readonly string[]): Promise<Rea
 }
 
 /**
- * The members, and which of them has each partition (`topic:partition`). Only consumers of the classic protocol tell in a
- * form that the client library reads.
+ * The members, and which of them has each partition (`topic:partition`). Of members that are no consumers nobody knows what
+ * they share: null.
  */
 async function membersOf(
   kafka: Kafka,
@@ -102,6 +102,7 @@ async function membersOf(
   { protocolType, groupType = "classic" }: ListedGroup,
 ): Promise<{ readonly members: readonly Member[] | null; readonly owners: ReadonlyMap<string, Member> }> {
   const owners = new Map<string, Member>();
+  if (groupType.toLowerCase() === "consumer") return { members: await consumersOf(kafka, name, owners), owners };
   const isReadable = groupType.toLowerCase() === "classic" && (protocolType === "consumer" || protocolType === "");
   if (!isReadable) return { members: null, owners };
   const described = (await kafka.admin.describeGroups({ groups: [name] })).get(name)!;
@@ -118,6 +119,18 @@ async function membersOf(
     return member;
   });
   return { members, owners };
+}
+
+/** The members of a group of the consumer protocol. Notes what they have. */
+async function consumersOf(kafka: Kafka, name: string, owners: Map<string, Member>): Promise<readonly Member[]> {
+  const { members } = await kafka.consumerGroup(name);
+  return members.map(({ memberId: id, instanceId, clientId, clientHost, assignment }) => {
+    const member = { id, instanceId: instanceId ?? null, clientId, host: clientHost.replace(/^\//, "") };
+    for (const { topicName, partitions } of assignment.topicPartitions) {
+      for (const partition of partitions) owners.set(`${topicName}:${partition}`, member);
+    }
+    return member;
+  });
 }
 
 async function progressOf(
@@ -266,7 +279,7 @@ async function statesOf(
 }
 
 async function commit(kafka: Kafka, group: string, plans: readonly ResetPlan[]): Promise<void> {
-  const listed = (await kafka.admin.listGroups()).get(group);
+  const listed = (await kafka.groups()).get(group);
   if (listed !== undefined && listed.state !== "Empty" && listed.state !== "Dead") {
     throw new CommandFailure(`group ${group} is in use (${listed.state}): stop its consumers first`);
   }

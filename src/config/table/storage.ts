@@ -50,7 +50,16 @@ export const STORAGE = {
     "Bytes of log between two snapshots of the state: what a start reads again at most.",
     { min: 1 },
   ),
-  "read.buffer.bytes": long(64 * MIB, "Memory for reads from disk that are under way.", { min: MIB }),
+  "read.buffer.bytes": long(
+    64 * MIB,
+    "Memory for reads from disk: half for those under way, half for what lies beside and ahead.",
+    { min: MIB },
+  ),
+  "max.partitions": int(
+    1_000_000,
+    "Partitions of all topics together; each takes some 600 bytes of memory. More are refused (POLICY_VIOLATION).",
+    { min: 0 },
+  ),
   "advertised.addr": string(
     null,
     "What clients are told to connect to, as HOST or HOST:PORT, where there is one listener.",

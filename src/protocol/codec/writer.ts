@@ -35,8 +35,14 @@ const SHORT_STRING = 48;
 export class Writer {
   private scratch = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
   private position = 0;
+  private readonly maxBytes: number;
   private readonly splices: { at: number; readonly view: Uint8Array }[] = [];
   private splicedBytes = 0;
+
+  /** `maxBytes`: what one message may have, but for spliced bytes, which are there already. */
+  constructor(maxBytes = Number.POSITIVE_INFINITY) {
+    this.maxBytes = maxBytes;
+  }
 
   /** Bytes written since the last `finish` or `reset`. */
   get sizeBytes(): number {
@@ -320,7 +326,8 @@ export class Writer {
   }
 
   private grow(capacity: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(capacity, this.scratch.length * 2));
+    if (capacity > this.maxBytes) throw new UnencodableMessage(`it has more than ${this.maxBytes} bytes`);
+    const larger = Buffer.allocUnsafeSlow(Math.max(capacity, Math.min(this.scratch.length * 2, this.maxBytes)));
     this.scratch.copy(larger, 0, 0, this.position);
     this.scratch = larger;
   }

@@ -24,6 +24,10 @@ const API_VERSIONS = "org.apache.kafka.tools.BrokerApiVersionsCommand";
 const ACLS = "org.apache.kafka.tools.AclCommand";
 const VERIFIABLE_PRODUCER = "org.apache.kafka.tools.VerifiableProducer";
 const CONSOLE_PRODUCER = "org.apache.kafka.tools.ConsoleProducer";
+const CONSUMER_PERFORMANCE = "org.apache.kafka.tools.ConsumerPerformance";
+const VERIFIABLE_CONSUMER = "org.apache.kafka.tools.VerifiableConsumer";
+const CONSUMER_GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+const GROUPS = "org.apache.kafka.tools.GroupsCommand";
 const CONSOLE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 
 interface Ran {
@@ -66,9 +70,10 @@ class Tools {
     return ["--bootstrap-server", this.#suite.broker.address];
   }
 
+  /** A text as it is, anything else as JSON. */
   file(name: string, content: unknown): string {
     const path = join(this.#suite.folder, name);
-    writeFileSync(path, JSON.stringify(content));
+    writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
     return path;
   }
 
@@ -98,6 +103,7 @@ await runSuite("kafka-tools", {}, async (suite) => {
   await settings(tools);
   await records(tools);
   await cluster(tools);
+  for (const protocol of ["classic", "consumer"] as const) await groups(tools, protocol);
 });
 
 async function topics(tools: Tools): Promise<void> {
@@ -353,5 +359,78 @@ async function cluster(tools: Tools): Promise<void> {
   await tools.check("acls --list", ACLS, ["--list"], {
     has: ["No Authorizer is configured on the broker"],
     fails: true,
+  });
+}
+
+/** Consumers in groups of either protocol, and all that can be done to their offsets by hand. */
+async function groups(tools: Tools, protocol: "classic" | "consumer"): Promise<void> {
+  const name = `by-${protocol}`;
+  const uses = ["--command-property", `group.protocol=${protocol}`];
+  const group = ["--group", name];
+  const reads = [...group, "--topic", "set"];
+  const check = (what: string, tool: string, args: readonly string[], expected: Expected): Promise<void> =>
+    tools.check(`${what} (${protocol})`, tool, args, expected);
+  await check(
+    "console consumer, in a group",
+    CONSOLE_CONSUMER,
+    [...reads, "--from-beginning", "--max-messages", "2000", ...uses],
+    { has: ["Processed a total of 2000 messages"] },
+  );
+  await check("consumer-groups --list", CONSUMER_GROUPS, ["--list"], { has: [new RegExp(`^${name}$`, "m")] });
+  await check("consumer-groups --list --type", CONSUMER_GROUPS, ["--list", "--type", protocol], {
+    has: [new RegExp(`^${name}\\s+${protocol}`, "im")],
+  });
+  await check("consumer-groups --list --state", CONSUMER_GROUPS, ["--list", "--state", "Empty"], {
+    has: [new RegExp(`^${name}\\s+\\S*Empty|^${name}\\s+\\S+\\s+Empty`, "m")],
+  });
+  await check("groups --list", GROUPS, ["--list"], { has: [new RegExp(`^${name}\\s+${protocol}\\s+consumer`, "im")] });
+  await check("consumer-groups --describe", CONSUMER_GROUPS, ["--describe", ...group], {
+    has: [/^\S+\s+set\s+0\s+2000\s+2000\s+0\s/m],
+  });
+  await check("consumer-groups --describe --state", CONSUMER_GROUPS, ["--describe", "--state", ...group], {
+    has: [new RegExp(`^${name}\\s.*Empty\\s+0`, "m")],
+  });
+  const from = tools.file(`${name}.csv`, "set,0,4\n");
+  const options: readonly (readonly [option: string, args: readonly string[], offset: number])[] = [
+    ["--to-offset", ["7"], 7],
+    ["--to-current", [], 2000],
+    ["--shift-by", ["-3"], 1997],
+    ["--to-latest", [], 2000],
+    ["--by-duration", ["P1D"], 0],
+    ["--to-datetime", ["2020-01-01T00:00:00.000"], 0],
+    ["--from-file", [from], 4],
+    ["--to-earliest", [], 0],
+  ];
+  for (const [option, args, offset] of options) {
+    await check(
+      `consumer-groups --reset-offsets ${option}`,
+      CONSUMER_GROUPS,
+      ["--reset-offsets", ...reads, "--dry-run", option, ...args],
+      {
+        has: [new RegExp(`set\\s+0\\s+${offset}\\s*$`, "m")],
+      },
+    );
+  }
+  await check(
+    "consumer-groups --reset-offsets --execute",
+    CONSUMER_GROUPS,
+    ["--reset-offsets", ...group, "--all-topics", "--to-offset", "10", "--execute"],
+    { has: [/set\s+0\s+10\s*$/m] },
+  );
+  await check("consumer-performance", CONSUMER_PERFORMANCE, [...reads, "--num-records", "1990", ...uses], {
+    has: [/, 1990, \d/],
+  });
+  await check(
+    "verifiable consumer",
+    VERIFIABLE_CONSUMER,
+    ["--topic", "set", "--group-id", `${name}-2`, "--max-messages", "2000", "--group-protocol", protocol],
+    { has: ['"name":"records_consumed"', '"name":"offsets_committed"', '"success":true'] },
+  );
+  await check("consumer-groups --delete-offsets", CONSUMER_GROUPS, ["--delete-offsets", ...reads], {
+    has: [/^set\s+0\s+Successful/m],
+  });
+  await check("consumer-groups --delete", CONSUMER_GROUPS, ["--delete", ...group, "--group", `${name}-2`], {
+    has: ["was successful"],
+    lacks: ["rror"],
   });
 }
