@@ -25,6 +25,25 @@ build_go() (
   go test ./go-crash > "$cache/test.log" || { cat "$cache/test.log" >&2; return 1; }
 )
 
+# build_go_member: the member of a group with that library, and what the members share, tested.
+build_go_member() (
+  cd "$repository/test/clients"
+  retry go build -o "$cache/group-member" "./$(basename "$here")/member"
+  go test ./go-group > "$cache/test-group.log" || { cat "$cache/test-group.log" >&2; return 1; }
+)
+
+# install_java_client: the jars of pom.xml.
+install_java_client() {
+  retry mvn --quiet --batch-mode --file "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$cache/lib"
+}
+
+# install_npm_client: the packages of package.json.
+install_npm_client() (
+  cp "$here/package.json" "$here/package-lock.json" "$cache/"
+  cd "$cache"
+  retry npm ci --ignore-scripts
+)
+
 # install_python_client: the packages of requirements.txt, and the module that the Python clients share, tested.
 install_python_client() {
   python3 -m venv "$cache/venv"
