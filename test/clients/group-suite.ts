@@ -41,6 +41,12 @@ const BATCH_RECORDS = 10;
 const WHOLE_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 20_000;
 
+/** Members that run now. They would outlive this process otherwise. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const member of running) member.kill("SIGKILL");
+});
+
 /** One member, in a process of its own. */
 class Member {
   readonly name: string;
@@ -67,7 +73,8 @@ class Member {
       if (words[0] === "stopped") this.#stopped.resolve();
       heard(words);
     });
-    process.on("exit", () => this.#process.kill("SIGKILL"));
+    running.add(this.#process);
+    this.#process.once("exit", () => running.delete(this.#process));
   }
 
   say(line: string): void {
@@ -121,7 +128,7 @@ class Group {
   readonly #suite: Suite;
   readonly #command: readonly string[];
   readonly #initial: number;
-  #produces = true;
+  readonly #quiet = new AbortController();
   #watches = true;
   #background: readonly Promise<void>[] = [];
 
@@ -197,7 +204,7 @@ class Group {
 
   /** Nothing more is produced; what is there is read to its end. */
   async finish(): Promise<void> {
-    this.#produces = false;
+    this.#quiet.abort();
     const [produced] = this.#background;
     await produced;
     const ends = await this.#ends();
@@ -235,7 +242,7 @@ class Group {
 
   /** Writes a few records to one partition after the other, and notes which were acknowledged. */
   async #produce(): Promise<void> {
-    for (let round = 0; this.#produces; round++) {
+    for (let round = 0; !this.#quiet.signal.aborted; round++) {
       const partition = round % this.partitions;
       const values = Array.from({ length: BATCH_RECORDS }, (_, index) => ({ value: `${round}/${index}` }));
       await this.#ask(async (client) => {
