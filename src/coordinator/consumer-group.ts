@@ -193,7 +193,7 @@ export class ConsumerGroup implements Group {
   }
 
   /** A member joins, lives, or takes over what it was told. The request has been checked (`heartbeatProblem`). */
-  heartbeat848(request: ConsumerHeartbeat, now: Moment, effects: Effects): ConsumerReply {
+  consumerHeartbeat(request: ConsumerHeartbeat, now: Moment, effects: Effects): ConsumerReply {
     const { memberEpoch, topicPartitions } = request;
     if (this.#isFullFor(request.memberId)) return groupIsFull(this.#maxSize);
     const owned = topicPartitions === null ? undefined : toAssignment(topicPartitions);
@@ -216,7 +216,11 @@ export class ConsumerGroup implements Group {
   }
 
   /** A member leaves, a static one perhaps for a while only. */
-  leave848({ memberId, memberEpoch, instanceId }: ConsumerHeartbeat, now: Moment, effects: Effects): ConsumerReply {
+  consumerLeave(
+    { memberId, memberEpoch, instanceId }: ConsumerHeartbeat,
+    now: Moment,
+    effects: Effects,
+  ): ConsumerReply {
     const member = instanceId === null ? this.#known(memberId) : this.#knownStatic(memberId, instanceId);
     if ("errorCode" in member) return member;
     if (instanceId !== null && memberEpoch === AWAY_EPOCH) {

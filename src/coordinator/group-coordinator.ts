@@ -152,15 +152,15 @@ export class GroupCoordinator {
     if (problem !== undefined) return problem;
     const group = this.#groups.get(request.groupId);
     if (isLeaving(request)) {
-      if (group instanceof ConsumerGroup) return group.leave848(request, now, effects);
+      if (group instanceof ConsumerGroup) return group.consumerLeave(request, now, effects);
       return group === undefined ? noGroup(request.groupId) : notOfConsumers(request.groupId);
     }
-    if (group instanceof ConsumerGroup) return group.heartbeat848(request, now, effects);
+    if (group instanceof ConsumerGroup) return group.consumerHeartbeat(request, now, effects);
     if (request.memberEpoch !== JOIN_EPOCH) {
       return group === undefined ? noConsumerGroup(request.groupId) : notOfConsumers(request.groupId);
     }
     const made = this.#newConsumerGroup(request.groupId, group, now, effects);
-    return made instanceof ConsumerGroup ? made.heartbeat848(request, now, effects) : made;
+    return made instanceof ConsumerGroup ? made.consumerHeartbeat(request, now, effects) : made;
   }
 
   sync(request: SyncRequest, caller: Caller<SyncReply>, now: Moment, effects: Effects): void {
