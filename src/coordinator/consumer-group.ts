@@ -119,6 +119,8 @@ export class ConsumerGroup implements Group {
   /** What the topics were like when they were looked at last: `State.topicsVersion`. */
   #topicsVersion = -1;
   readonly #patterns = new Map<string, TopicPattern>();
+  readonly #matches = new Map<string, readonly Uuid[]>();
+  #matchesVersion = -1;
 
   constructor(groupId: string, context: GroupContext) {
     this.groupId = groupId;
@@ -562,11 +564,23 @@ export class ConsumerGroup implements Group {
         const topic = state.topic(name);
         if (topic !== undefined) ids.add(topic.id);
       }
-      if (subscribedTopicRegex === null) return ids;
-      const matches = this.#pattern(subscribedTopicRegex);
-      for (const { id, name } of state.topics()) if (matches(name)) ids.add(id);
+      if (subscribedTopicRegex !== null) for (const id of this.#matching(subscribedTopicRegex)) ids.add(id);
       return ids;
     });
+  }
+
+  /** The topics that an expression matches: found once, however many members give it, until there are other topics. */
+  #matching(regex: string): readonly Uuid[] {
+    const { state } = this.#context;
+    if (this.#matchesVersion !== state.topicsVersion) this.#matches.clear();
+    this.#matchesVersion = state.topicsVersion;
+    let ids = this.#matches.get(regex);
+    if (ids === undefined) {
+      const matches = this.#pattern(regex);
+      ids = [...state.topics()].filter(({ name }) => matches(name)).map(({ id }) => id);
+      this.#matches.set(regex, ids);
+    }
+    return ids;
   }
 
   /** An expression that does not compile is refused before it gets here. */
