@@ -572,7 +572,8 @@ export class ConsumerGroup implements Group {
   /** The topics that an expression matches: found once, however many members give it, until there are other topics. */
   #matching(regex: string): readonly Uuid[] {
     const { state } = this.#context;
-    if (this.#matchesVersion !== state.topicsVersion) this.#matches.clear();
+    const isOld = this.#matchesVersion !== state.topicsVersion;
+    if (isOld || this.#matches.size > this.#seats.size) this.#matches.clear(); // or some are not used any more
     this.#matchesVersion = state.topicsVersion;
     let ids = this.#matches.get(regex);
     if (ids === undefined) {
