@@ -55,7 +55,7 @@ export class Listed {
   }
 
   unused(): readonly Difference[] {
-    return this.#differences.filter((difference) => !this.#used.has(difference));
+    return this.#differences.filter((each) => each.byChance !== true && !this.#used.has(each));
   }
 }
 
