@@ -9,8 +9,8 @@ import {
   serve,
 } from "../membership.ts";
 
-/** More of them than a restart of the broker needs. */
-const RETRIES = 400;
+/** For 5 s: only after the last of them the library asks for the leader epoch that a restarted broker has raised. */
+const RETRIES = 20;
 const RETRY_DELAY_MS = 250;
 const FETCH_WAIT_MS = 100;
 const REBALANCE_TIMEOUT_MS = 60_000;
