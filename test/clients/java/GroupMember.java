@@ -122,7 +122,9 @@ public final class GroupMember implements ConsumerRebalanceListener {
         last = record.offset();
       }
       System.out.println("read " + partition.partition() + " " + first + " " + last);
-      uncommitted.put(partition, records.nextOffsets().get(partition));
+      // Just after the partitions were lost, the client may still hand over what it had fetched before. Others are further, and
+      // once it has joined again, the broker would take the old position from it.
+      if (owned.contains(partition.partition())) uncommitted.put(partition, records.nextOffsets().get(partition));
     }
   }
 

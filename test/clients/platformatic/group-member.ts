@@ -14,6 +14,8 @@ const RETRIES = 20;
 const RETRY_DELAY_MS = 250;
 const FETCH_WAIT_MS = 100;
 const REBALANCE_TIMEOUT_MS = 60_000;
+/** Without a heartbeat for so long, the broker may have taken the partitions away. */
+const SESSION_MARGIN_MS = SESSION_TIMEOUT_MS - HEARTBEAT_INTERVAL_MS;
 
 const MODES = ["roundrobin", "cooperative", "consumer"];
 
@@ -66,12 +68,20 @@ async function consume({ group, topic, mode, instance }: Membership, report: Rep
   consumer.on("consumer:group:join", forget);
 
   let committing = false;
+  let stale = false;
+  let awakeAt = performance.now();
   const commit = async () => {
     report.owns(owned());
-    // The library commits again after it has joined again, also what others have read on from. So nothing is committed that
-    // may be answered like that.
-    const alive = Date.now() - Number(consumer.lastHeartbeat ?? Date.now()) < SESSION_TIMEOUT_MS - 1_000;
-    if (committing || !alive || !consumer.isActive()) return;
+    // A commit that is answered with UNKNOWN_MEMBER_ID makes the library join again and commit the same once more, though
+    // others have read on from there by then. So nothing is committed that may be answered like that.
+    const before = awakeAt;
+    awakeAt = performance.now();
+    if (awakeAt - before > SESSION_MARGIN_MS) {
+      stale = true;
+      ended.reject(new Error("stood still for as long as its session"));
+    }
+    const alive = Date.now() - Number(consumer.lastHeartbeat ?? Date.now()) < SESSION_MARGIN_MS;
+    if (committing || stale || !alive || !consumer.isActive()) return;
     const offsets = owned().flatMap((partition) => {
       const position = uncommitted.get(partition);
       if (position === undefined) return [];
