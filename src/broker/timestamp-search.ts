@@ -7,11 +7,12 @@
  * and the index is told the truth: whoever asks again gets further.
  */
 import type { Int64 } from "../base/int64.ts";
-import { clampTimestamp } from "../log/batch-index.ts";
+import { type BatchIndex, clampTimestamp } from "../log/batch-index.ts";
 import type { BatchReader } from "../log/batch-reader.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { MalformedMessage } from "../protocol/codec/reader.ts";
 import { readRecords } from "../protocol/record.ts";
+import { batchMaxTimestamp, batchSizeBytes } from "../protocol/record-batch.ts";
 
 const NO_TIMESTAMP = -1;
 /** Batches with false headers that one request opens. */
@@ -46,17 +47,19 @@ export async function findTimestamp(
 ): Promise<FoundRecord | undefined> {
   const { partition, limitOffset } = search;
   const wanted = clampTimestamp(timestamp);
-  for (const range of [...partition.ranges]) {
+  for (const range of partition.ranges.slice(partition.findTimestamp(wanted))) {
     if (range.maxTimestamp < wanted || range.firstOffset >= limitOffset) continue;
     const index = await search.reader.index(range);
-    for (let from = index.find(partition.logStartOffset); ; from += 1) {
-      from = index.findTimestamp(wanted, from);
-      if (from === index.count || index.endOffsetAt(from) > limitOffset) break;
-      const baseOffset = index.baseOffsetAt(from);
-      const { found, largest } = await openBatch(search, baseOffset, (records) => firstFrom(records, timestamp));
+    for (let row = index.find(partition.logStartOffset); ; row += 1) {
+      row = index.findTimestamp(wanted, row);
+      if (row === index.count || index.baseOffsetAt(row) >= limitOffset) break;
+      const { found, largest } = await openRow(search, index, row, (batches) =>
+        firstFrom(recordsOf(batches, partition.logStartOffset, wanted), timestamp),
+      );
       if (found !== undefined) return found;
-      if (baseOffset < partition.logStartOffset) continue; // what its header says is of a record that is gone
-      index.correctMaxTimestamp(from, clampTimestamp(largest));
+      // What its header says may be of a record that is gone, or not to be seen yet.
+      if (isCut(search, index, row)) continue;
+      index.correctMaxTimestamp(row, range.file.hasBlocks ? wanted - 1 : clampTimestamp(largest));
       if (patience.falseBatches === 0) throw new MalformedMessage("too many batches have false timestamps");
       patience.falseBatches -= 1;
     }
@@ -67,28 +70,37 @@ export async function findTimestamp(
 /** The first of the records with the largest timestamp. */
 export async function findLargestTimestamp(search: TimestampSearch): Promise<FoundRecord | undefined> {
   const { reader, partition, limitOffset } = search;
-  const { logStartOffset } = partition;
-  let best: { readonly baseOffset: number; readonly maxTimestamp: number } | undefined;
-  let cutBatch: number | undefined;
+  let best: { readonly index: BatchIndex; readonly row: number; readonly maxTimestamp: number } | undefined;
+  const found: (FoundRecord | undefined)[] = [];
+  const open = async (index: BatchIndex, row: number): Promise<void> => {
+    const largest = await openRow(search, index, row, (batches) =>
+      largestOf(recordsOf(batches, partition.logStartOffset, Number.NEGATIVE_INFINITY)),
+    );
+    found.push(largest);
+  };
   // Timestamps mostly grow: from the newest on, the first range decides, and no other index has to be read.
   for (const range of partition.ranges.toReversed()) {
     if (range.firstOffset >= limitOffset || (best !== undefined && range.maxTimestamp < best.maxTimestamp)) continue;
     const index = await reader.index(range);
     let newest: number | undefined;
-    for (let row = index.find(logStartOffset); row < index.count && index.endOffsetAt(row) <= limitOffset; row += 1) {
-      if (index.baseOffsetAt(row) < logStartOffset) cutBatch = index.baseOffsetAt(row);
+    const first = index.find(partition.logStartOffset);
+    for (let row = first; row < index.count && index.baseOffsetAt(row) < limitOffset; row += 1) {
+      // What such a row says is of all its records, and some do not count: only they themselves tell.
+      if (isCut(search, index, row)) await open(index, row);
       else if (newest === undefined || index.maxTimestampAt(row) > index.maxTimestampAt(newest)) newest = row;
     }
     if (newest === undefined) continue;
     const maxTimestamp = index.maxTimestampAt(newest);
-    if (best === undefined || maxTimestamp >= best.maxTimestamp) {
-      best = { baseOffset: index.baseOffsetAt(newest), maxTimestamp };
-    }
+    if (best === undefined || maxTimestamp >= best.maxTimestamp) best = { index, row: newest, maxTimestamp };
   }
-  // The log start can lie in a batch: then its largest timestamp may be that of a record that is gone.
-  const cut = cutBatch === undefined ? undefined : await openBatch(search, cutBatch, largestOf);
-  const whole = best === undefined ? undefined : await openBatch(search, best.baseOffset, largestOf);
-  return largestOf([cut, whole].filter((record) => record !== undefined));
+  if (best !== undefined) await open(best.index, best.row);
+  const records = found.filter((record) => record !== undefined);
+  return largestOf(records.toSorted((a, b) => a.offset - b.offset));
+}
+
+/** Whether the log start, or the end of what may be seen, lies within the row's batches. */
+function isCut({ partition, limitOffset }: TimestampSearch, index: BatchIndex, row: number): boolean {
+  return index.baseOffsetAt(row) < partition.logStartOffset || index.endOffsetAt(row) > limitOffset;
 }
 
 /** The first record that is late enough, or how late they are at most. */
@@ -111,26 +123,34 @@ function largestOf(records: Iterable<FoundRecord>): FoundRecord | undefined {
   return largest;
 }
 
-/** Shows `use` those records of the batch at `baseOffset` that count, one by one: there can be millions of them. */
-async function openBatch<T>(
+/** Shows `use` those batches of a row that may be seen. */
+async function openRow<T>(
   search: TimestampSearch,
-  baseOffset: number,
-  use: (records: Iterable<FoundRecord>) => T,
+  index: BatchIndex,
+  row: number,
+  use: (batches: readonly Uint8Array[]) => T,
 ): Promise<T> {
   const { reader, partition, topicBytes, limitOffset } = search;
+  const [offset, maxBytes] = [index.baseOffsetAt(row), index.sizeAt(row)];
   const [result] = await reader.readStored([
-    { partition, topicBytes, offset: baseOffset, limitOffset, maxBytes: 0, atLeastOne: true },
+    { partition, topicBytes, offset, limitOffset, maxBytes, atLeastOne: true },
   ]);
   try {
-    return use(recordsFrom(result!.parts[0], partition.logStartOffset));
+    return use(result!.parts);
   } finally {
     result!.release();
   }
 }
 
-function* recordsFrom(batch: Uint8Array | undefined, logStartOffset: number): Generator<FoundRecord> {
-  if (batch === undefined) return;
-  for (const { offset, timestamp } of readRecords(Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength))) {
-    if (offset >= logStartOffset) yield { offset, timestamp };
+/** The records that count, one by one: there can be millions of them. Batches that end before `timestamp` are not opened. */
+function* recordsOf(parts: readonly Uint8Array[], logStartOffset: number, timestamp: number): Generator<FoundRecord> {
+  for (const part of parts) {
+    const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+    for (let at = 0; at < bytes.length; at += batchSizeBytes(bytes, at)) {
+      if (clampTimestamp(batchMaxTimestamp(bytes, at)) < timestamp) continue;
+      for (const record of readRecords(bytes.subarray(at, at + batchSizeBytes(bytes, at)))) {
+        if (record.offset >= logStartOffset) yield { offset: record.offset, timestamp: record.timestamp };
+      }
+    }
   }
 }

@@ -163,6 +163,7 @@ export class GroupFold implements Fold {
       case 7:
       case 8:
       case 9:
+      case 10:
         return; // nothing to do with groups
       default:
         unreachable(record);

@@ -13,17 +13,17 @@
  */
 import { BufferPool, capacityFor } from "../base/buffer-pool.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
+import { batchBaseOffset, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
 import { BatchIndex } from "./batch-index.ts";
 import type { Block, BlockCache } from "./blocks.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { CorruptionError, isReadFailure } from "./corruption.ts";
 import { readStoredIndex } from "./file-index.ts";
 import { rebuildIndex } from "./index-rebuild.ts";
+import type { FileRange, LogFile } from "./log-file.ts";
 import { LruCache } from "./lru-cache.ts";
 import type { PartitionLog } from "./partition-log.ts";
 import { type Region, RegionCache } from "./region-cache.ts";
-
-import type { FileRange, WalFile } from "./wal-file.ts";
 import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "./wal-record.ts";
 
 /** Neighbouring batches are read in one go when no more than this lies between them. */
@@ -163,7 +163,10 @@ export class BatchReader {
       takenBytes = wantedBytes;
       for (const span of spans) buffers.push(this.#buffers.take(spanBytes(span)));
       await all(spans.map((span, index) => this.#readSpan(span, buffers[index]!)));
-      for (const plan of plans) endBeforeDamage(plan);
+      for (const plan of plans) {
+        endBeforeDamage(plan);
+        if (plan.range?.file.hasBlocks) trim(plan);
+      }
     } catch (error) {
       giveBack();
       throw error;
@@ -186,7 +189,7 @@ export class BatchReader {
   /** The rows of one range: in memory, or through the cache. */
   async index(range: FileRange): Promise<BatchIndex> {
     if (range.index !== undefined) return range.index;
-    const key = `${range.file.base}/${range.topicId}/${range.partition}`;
+    const key = `${range.file.name}/${range.stored!.at}`;
     const cached = this.#indexes.get(key);
     if (cached !== undefined) return cached;
     const index = await this.#readIndex(range);
@@ -195,7 +198,7 @@ export class BatchReader {
   }
 
   /** Lets go of a file that is going to be removed: as long as it is open it takes up disk. */
-  forget(file: WalFile): void {
+  forget(file: LogFile): void {
     this.#regions.forget(file);
     this.#handles.delete(file.name);
   }
@@ -228,8 +231,10 @@ export class BatchReader {
     const index = await this.index(range);
     let readBytes = 0;
     let readTo = 0;
+    const { hasBlocks } = range.file;
     for (let row = index.find(query.offset); row < index.count; row += 1) {
-      if (index.endOffsetAt(row) > query.limitOffset) return;
+      const isBeyond = (hasBlocks ? index.baseOffsetAt(row) + 1 : index.endOffsetAt(row)) > query.limitOffset;
+      if (isBeyond) return;
       const sizeBytes = index.sizeAt(row);
       const gapBytes = index.positionAt(row) - readTo;
       readTo = index.positionAt(row) + batchRecordBytes(query.topicBytes, sizeBytes);
@@ -238,7 +243,8 @@ export class BatchReader {
         plan.more = true;
         return;
       }
-      const fits = plan.sizeBytes + sizeBytes <= query.maxBytes || (plan.batches.length === 0 && query.atLeastOne);
+      const isFirst = plan.batches.length === 0;
+      const fits = plan.sizeBytes + (hasBlocks ? 1 : sizeBytes) <= query.maxBytes || (isFirst && query.atLeastOne);
       if (!fits) {
         plan.more = true;
         return;
@@ -294,7 +300,7 @@ export class BatchReader {
     for (const batch of span) takeVerified(batch, bytes, batch.at - first.at, got);
   }
 
-  async #readInTurn(file: WalFile, bytes: Buffer, at: number): Promise<number> {
+  async #readInTurn(file: LogFile, bytes: Buffer, at: number): Promise<number> {
     await this.#reads.acquire(1);
     try {
       return await this.#readFile(file, bytes, at);
@@ -303,7 +309,7 @@ export class BatchReader {
     }
   }
 
-  async #readFile(file: WalFile, bytes: Buffer, at: number): Promise<number> {
+  async #readFile(file: LogFile, bytes: Buffer, at: number): Promise<number> {
     let open = this.#handles.get(file.name);
     if (open === undefined) {
       open = new OpenFile(this.#disk.open(file.name, "read"), () => this.#handles.delete(file.name));
@@ -314,7 +320,7 @@ export class BatchReader {
 }
 
 interface PlannedBatch {
-  readonly file: WalFile;
+  readonly file: LogFile;
   /** Where its WAL record begins in the file. */
   readonly at: number;
   readonly topicBytes: number;
@@ -327,7 +333,7 @@ interface Plan {
   readonly query: BatchQuery;
   /** Undefined when there is nothing to read. */
   readonly range: FileRange | undefined;
-  readonly batches: PlannedBatch[];
+  batches: PlannedBatch[];
   sizeBytes: number;
   more: boolean;
 }
@@ -351,6 +357,39 @@ function endBeforeDamage(plan: Plan): void {
   plan.more = true;
 }
 
+/** Leaves those batches of a plan's blocks that its query is for. */
+function trim(plan: Plan): void {
+  const { query, batches: blocks } = plan;
+  let takenBytes = 0;
+  let isFull = false;
+  for (const block of blocks) {
+    const bytes = block.bytes!;
+    let from = 0;
+    let at = 0;
+    while (at < bytes.length && !isFull) {
+      const sizeBytes = batchSizeBytes(bytes, at);
+      const endOffset = batchBaseOffset(bytes, at) + batchOffsetCount(bytes, at);
+      if (endOffset <= query.offset) {
+        from = at + sizeBytes;
+      } else if (endOffset > query.limitOffset) {
+        isFull = true;
+        plan.more = false;
+        break;
+      } else if (takenBytes + sizeBytes <= query.maxBytes || (takenBytes === 0 && query.atLeastOne)) {
+        takenBytes += sizeBytes;
+      } else {
+        isFull = true;
+        plan.more = true;
+        break;
+      }
+      at += sizeBytes;
+    }
+    block.bytes = bytes.subarray(from, at);
+  }
+  plan.batches = blocks.filter(({ bytes }) => bytes!.length > 0);
+  plan.sizeBytes = takenBytes;
+}
+
 /** As `Promise.all`, but waits for all of them, also when one fails: until then what they use must stay. */
 async function all(tasks: readonly Promise<void>[]): Promise<void> {
   await Promise.allSettled(tasks);
@@ -371,7 +410,7 @@ function recordBytes(batch: PlannedBatch): number {
 
 /** In the order in which they lie in the log. */
 function inOrder(batches: readonly PlannedBatch[]): PlannedBatch[] {
-  return batches.toSorted((a, b) => a.file.base - b.file.base || a.at - b.at);
+  return batches.toSorted((a, b) => (a.file === b.file ? a.at - b.at : a.file.name < b.file.name ? -1 : 1));
 }
 
 /** For each batch, of those in order: how many bytes of a region that begins with it are wanted. 0: it is too large for one. */

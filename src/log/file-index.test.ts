@@ -8,7 +8,8 @@ import type { Disk } from "../ports/disk.ts";
 import { BatchIndex, type BatchRow, BYTES_PER_ROW } from "./batch-index.ts";
 import { CorruptionError } from "./corruption.ts";
 import { readFileDirectory, readStoredIndex, writeFileIndex } from "./file-index.ts";
-import { type FileRange, WAL_FOLDER, WalFile } from "./wal-file.ts";
+import type { FileRange } from "./log-file.ts";
+import { WAL_FOLDER, WalFile } from "./wal-file.ts";
 
 const TOPIC_ID: Uuid = uuidFromBytes(Buffer.from("a0a1a2a3a4a5a6a7a8a9aaabacadaeaf", "hex"), 0);
 const BASE = 2 ** 33;

@@ -19,7 +19,8 @@ import type { Disk } from "../ports/disk.ts";
 import { IoError } from "../ports/disk.ts";
 import { BatchIndex, BYTES_PER_ROW } from "./batch-index.ts";
 import { CorruptionError } from "./corruption.ts";
-import { type FileRange, type StoredIndex, WAL_FOLDER, type WalFile } from "./wal-file.ts";
+import type { FileRange, LogFile, StoredIndex } from "./log-file.ts";
+import { WAL_FOLDER, type WalFile } from "./wal-file.ts";
 
 const INDEX_MAGIC = 0x58494843; // "CHIX"
 const FOOTER_BYTES = 44;
@@ -84,7 +85,7 @@ export async function writeFileIndex(disk: Disk, file: WalFile): Promise<void> {
 }
 
 /** Reads one partition's rows. @throws CorruptionError when they are not what was written. */
-export async function readStoredIndex(disk: Disk, file: WalFile, stored: StoredIndex): Promise<BatchIndex> {
+export async function readStoredIndex(disk: Disk, file: LogFile, stored: StoredIndex): Promise<BatchIndex> {
   const source = await disk.open(file.indexName, "read");
   try {
     const entries = Buffer.allocUnsafe(stored.rows * BYTES_PER_ROW);

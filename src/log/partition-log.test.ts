@@ -148,6 +148,8 @@ test("replayed batches that a snapshot knows already are only indexed again", ()
     stampedAt: 500,
     epochs: [{ epoch: 1, startOffset: 2 }],
     ranges: [],
+    cleanedTo: 0,
+    horizonMs: -1,
   });
   apply(partition, 4, { position: 300, baseOffset: 0, producerId: 5, producerEpoch: 0, firstSequence: 0 });
   apply(partition, 4, { position: 400, baseOffset: 4, leaderEpoch: 3 });

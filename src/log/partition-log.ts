@@ -11,8 +11,10 @@ import { assert } from "../base/assert.ts";
 import type { Int64 } from "../base/int64.ts";
 import type { Uuid } from "../base/uuid.ts";
 import { BatchIndex } from "./batch-index.ts";
+import type { FileRange, LogFile } from "./log-file.ts";
 import { ProducerState } from "./producer-state.ts";
-import type { FileRange, WalFile } from "./wal-file.ts";
+import { Segment } from "./segment.ts";
+import { WalFile } from "./wal-file.ts";
 
 /** From `startOffset` on, batches carry `epoch`. */
 export interface EpochStart {
@@ -56,8 +58,14 @@ export class PartitionLog {
    */
   stampedAt = 0;
   deleted = false;
+  /** Compaction has come to here. */
+  cleanedTo = 0;
+  /** When the first of the tombstones that compaction kept may go, in ms; -1: there are none. */
+  horizonMs = -1;
   readonly #epochs: EpochStart[] = [];
-  readonly #ranges: FileRange[] = [];
+  #ranges: FileRange[] = [];
+  /** For each range, the largest timestamp up to its end; undefined when it has to be found out again. */
+  #runningMaximum: number[] | undefined;
   #logStart = 0;
   #highWatermark = 0;
   #end = 0;
@@ -142,12 +150,39 @@ export class PartitionLog {
   }
 
   /** The mutator for a lost file: its offsets are gone, and readers go on behind them. */
-  dropFile(file: WalFile): void {
+  dropFile(file: LogFile): void {
     const at = this.#ranges.findIndex((range) => range.file === file);
-    if (at === -1) return;
-    const [range] = this.#ranges.splice(at, 1);
-    file.users -= 1;
-    this.sizeBytes -= range!.sizeBytes;
+    if (at !== -1) this.#letGo(this.#ranges.splice(at, 1)[0]!);
+  }
+
+  /**
+   * The mutator for batches that have moved from some files to others: what lay between two offsets lies in `ranges` now.
+   * `position` is that of the state record. A snapshot may know all that already: then only what the replay of WAL files
+   * has found again is let go.
+   */
+  replaceRanges(move: {
+    readonly from: number;
+    readonly to: number;
+    readonly ranges: readonly FileRange[];
+    /** Of a compaction. */
+    readonly cleaned: { readonly to: number; readonly horizonMs: number } | undefined;
+    readonly position: number;
+  }): void {
+    const { from, to, cleaned, position } = move;
+    const isKnown = position < this.stampedAt;
+    const goes = ({ firstOffset, endOffset, file }: FileRange): boolean =>
+      firstOffset >= from && endOffset <= to && (!isKnown || file instanceof WalFile);
+    for (const range of this.#ranges.filter(goes)) this.#letGo(range);
+    const left = this.#ranges.filter((range) => !goes(range));
+    const added = isKnown ? [] : move.ranges.filter(({ endOffset }) => endOffset > this.#logStart);
+    for (const range of added) this.#take(range);
+    const at = left.findIndex(({ firstOffset }) => firstOffset >= to);
+    left.splice(at === -1 ? left.length : at, 0, ...added);
+    this.#ranges = left;
+    this.#runningMaximum = undefined;
+    if (isKnown || cleaned === undefined) return;
+    this.cleanedTo = cleaned.to;
+    this.horizonMs = cleaned.horizonMs;
   }
 
   /** The mutator for damage: offsets before `offset` may have been given out and are gone. */
@@ -176,6 +211,19 @@ export class PartitionLog {
     return this.#ranges[low];
   }
 
+  /** The first closed range with a timestamp of at least `timestamp`, as a place in `ranges`, or the first open one. */
+  findTimestamp(timestamp: number): number {
+    const maxima = (this.#runningMaximum ??= runningMaximum(this.#ranges));
+    let low = 0;
+    let high = maxima.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (maxima[middle]! < timestamp) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /**
    * End offset of the largest epoch not above `epoch` (KIP-101, KIP-279): what OffsetForLeaderEpoch answers.
    * `currentEpoch` is the partition's leader epoch now. Undefined when the epoch is older than anything known, or none.
@@ -197,16 +245,19 @@ export class PartitionLog {
     readonly stampedAt: number;
     readonly epochs: readonly EpochStart[];
     readonly ranges: readonly FileRange[];
+    readonly cleanedTo: number;
+    readonly horizonMs: number;
   }): void {
     assert(this.#end === 0 && this.#ranges.length === 0, "only a fresh partition is restored");
     this.#logStart = state.logStartOffset;
     this.#end = state.endOffset;
     this.stampedAt = state.stampedAt;
+    this.cleanedTo = state.cleanedTo;
+    this.horizonMs = state.horizonMs;
     this.#epochs.push(...state.epochs);
     for (const range of state.ranges) {
       this.#ranges.push(range);
-      range.file.users += 1;
-      this.sizeBytes += range.sizeBytes;
+      this.#take(range);
     }
   }
 
@@ -235,6 +286,7 @@ export class PartitionLog {
       this.#ranges.push(range);
       batch.file.ranges.push(range);
       batch.file.users += 1;
+      this.#runningMaximum = undefined;
     }
     assert(range.index !== undefined, "a file that is still written has its index in memory");
     range.index.push(batch);
@@ -245,8 +297,29 @@ export class PartitionLog {
   }
 
   #dropOldestRange(): void {
-    const range = this.#ranges.shift()!;
+    this.#letGo(this.#ranges.shift()!);
+  }
+
+  #take(range: FileRange): void {
+    range.file.users += 1;
+    this.sizeBytes += range.sizeBytes;
+    if (range.file instanceof Segment) range.file.liveBytes += range.sizeBytes;
+  }
+
+  #letGo(range: FileRange): void {
     range.file.users -= 1;
     this.sizeBytes -= range.sizeBytes;
+    if (range.file instanceof Segment) range.file.liveBytes -= range.sizeBytes;
+    this.#runningMaximum = undefined;
   }
+}
+
+/** Of the closed ranges, which come first: those of open ones still grow. */
+function runningMaximum(ranges: readonly FileRange[]): number[] {
+  const maxima: number[] = [];
+  for (const { file, maxTimestamp } of ranges) {
+    if (!file.isClosed) break;
+    maxima.push(Math.max(maxima.at(-1) ?? maxTimestamp, maxTimestamp));
+  }
+  return maxima;
 }

@@ -1,5 +1,5 @@
 /**
- * Stretches of sealed WAL files in memory, for readers that go through them.
+ * Stretches of sealed files in memory, for readers that go through them.
  *
  * A file interleaves all partitions, so what one of them needs next lies beside what another needs now, and a consumer asks
  * for them one after the other. A region is read in one go, serves all of them, and the one behind it is begun before
@@ -9,13 +9,13 @@
  * without.
  */
 import type { BufferPool } from "../base/buffer-pool.ts";
-import type { WalFile } from "./wal-file.ts";
+import type { LogFile } from "./log-file.ts";
 
 const MAX_REGIONS = 8;
 const LARGEST_REGION_BYTES = 4 * 1024 * 1024;
 
 export class Region {
-  readonly file: WalFile;
+  readonly file: LogFile;
   /** Where it begins in the file. */
   readonly from: number;
   readonly bytes: Buffer;
@@ -44,14 +44,14 @@ export class Region {
 export class RegionCache {
   readonly regionBytes: number;
   readonly #buffers: BufferPool;
-  readonly #readFile: (file: WalFile, bytes: Buffer, at: number) => Promise<number>;
+  readonly #readFile: (file: LogFile, bytes: Buffer, at: number) => Promise<number>;
   /** The one used last comes last. */
   readonly #regions: Region[] = [];
 
   constructor(options: {
     readonly memoryBytes: number;
     readonly buffers: BufferPool;
-    readonly readFile: (file: WalFile, bytes: Buffer, at: number) => Promise<number>;
+    readonly readFile: (file: LogFile, bytes: Buffer, at: number) => Promise<number>;
   }) {
     const eachBytes = Math.min(options.memoryBytes / MAX_REGIONS, LARGEST_REGION_BYTES);
     this.regionBytes = 2 ** Math.floor(Math.log2(eachBytes));
@@ -65,7 +65,7 @@ export class RegionCache {
   }
 
   /** A region that holds all of these bytes, perhaps being read still. */
-  find(file: WalFile, at: number, sizeBytes: number): Region | undefined {
+  find(file: LogFile, at: number, sizeBytes: number): Region | undefined {
     const index = this.#regions.findIndex(
       (region) => region.file === file && region.from <= at && at + sizeBytes <= region.to,
     );
@@ -75,7 +75,7 @@ export class RegionCache {
   }
 
   /** Begins to read a region of a sealed file; undefined when there is no memory for it. */
-  begin(file: WalFile, from: number): Region | undefined {
+  begin(file: LogFile, from: number): Region | undefined {
     if (this.#regions.length >= MAX_REGIONS) {
       const free = this.#regions.find(({ holders }) => holders === 0);
       if (free === undefined) return undefined;
@@ -117,7 +117,7 @@ export class RegionCache {
   }
 
   /** The file is going to be removed. */
-  forget(file: WalFile): void {
+  forget(file: LogFile): void {
     for (const region of this.#regions.filter((each) => each.file === file)) this.retire(region);
   }
 

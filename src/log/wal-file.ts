@@ -6,48 +6,24 @@
  */
 import { assert } from "../base/assert.ts";
 import { type Position, toPosition } from "../base/brands.ts";
-import type { Uuid } from "../base/uuid.ts";
-import type { BatchIndex } from "./batch-index.ts";
+import type { FileRange, LogFile } from "./log-file.ts";
 
 export const WAL_FOLDER = "wal";
 
 const NAME = /^(\d{20})-([0-9a-f]{14})\.wal$/;
 
-/** The part of one WAL file that belongs to one partition. */
-export interface FileRange {
-  readonly file: WalFile;
-  readonly topicId: Uuid;
-  readonly partition: number;
-  readonly firstOffset: number;
-  endOffset: number;
-  /** Bytes of its batches. */
-  sizeBytes: number;
-  maxTimestamp: number;
-  /** Where the batches lie, as long as that is in memory: until the file's index is durable. */
-  index: BatchIndex | undefined;
-  /** Where the batches lie, once the file's index is durable. */
-  stored: StoredIndex | undefined;
-}
-
-/** A partition's rows in an index file. */
-export interface StoredIndex {
-  readonly at: number;
-  readonly rows: number;
-  readonly crc: number;
-}
-
-export class WalFile {
+export class WalFile implements LogFile {
   readonly base: Position;
   readonly incarnation: number;
+  readonly hasBlocks = false;
   #end: Position | undefined;
   /** Its ranges, until their index is durable; empty afterwards. */
   ranges: FileRange[] = [];
   /** Whether the index of the sealed file is durable beside it. */
   indexed = false;
-  /** Partitions that still need bytes of this file. At 0, a sealed file below the snapshots can go. */
   users = 0;
-  /** Reads under way. The file is not removed before they end. */
   readers = 0;
+  freedAt: number | undefined;
 
   constructor(base: Position, incarnation: number, end?: Position) {
     this.base = base;

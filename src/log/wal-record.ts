@@ -6,7 +6,8 @@
  * Versions 2, 3 and 4: `length` counts the body; `crc32` is CRC-32C over bytes 0..7 and the body.
  *
  * - version 2, a record batch: topic_len u16, topic, partition i32, data_len u32, data, and with flag bit 1 the topic id
- *   (16 bytes). Flag bit 0: data is a Kafka record batch. This program always writes both flags.
+ *   (16 bytes). Flag bit 0: data is a Kafka record batch. This program always writes both flags. Flag bit 2, in segments:
+ *   data is several Kafka record batches of the partition, one behind the other.
  * - version 3, a state record: type u16, then its schema-encoded fields. Type 0 is filler and says nothing: it makes groups
  *   end, and their parts begin, where the device wants them to.
  * - version 4, a group header, followed by the group's records:
@@ -29,6 +30,8 @@ export const VERSION_GROUP = 4;
 
 export const FLAG_KAFKA_BATCH = 0x01;
 export const FLAG_TOPIC_ID = 0x02;
+/** Data is several batches, one behind the other: in segments only. */
+export const FLAG_SEVERAL = 0x04;
 
 /** Type of the state record that only fills room. */
 export const FILLER_TYPE = 0;
@@ -58,13 +61,16 @@ export interface BatchRecordFields {
   readonly topicId: Buffer;
   readonly partition: number;
   readonly dataBytes: number;
+  /** The data is several batches. */
+  readonly several?: boolean;
 }
 
 /** Writes everything of a batch record but its data and CRC. The data belongs at `at + batchDataOffset(…)`. */
 export function writeBatchRecordFrame(buffer: Buffer, at: number, fields: BatchRecordFields): void {
   const { topicName, topicId, partition, dataBytes } = fields;
+  const flags = FLAG_KAFKA_BATCH | FLAG_TOPIC_ID | (fields.several === true ? FLAG_SEVERAL : 0);
   const total = batchRecordBytes(topicName.length, dataBytes);
-  writeHeader(buffer, at, VERSION_BATCH, FLAG_KAFKA_BATCH | FLAG_TOPIC_ID, total - RECORD_HEADER_BYTES);
+  writeHeader(buffer, at, VERSION_BATCH, flags, total - RECORD_HEADER_BYTES);
   let next = at + RECORD_HEADER_BYTES;
   next = buffer.writeUInt16LE(topicName.length, next);
   buffer.set(topicName, next);
@@ -166,6 +172,11 @@ export function sealBatchRecord(buffer: Buffer, at: number, totalBytes: number, 
 /** Puts the CRC into a record of `totalBytes` bytes whose header and body are complete. */
 export function sealRecord(buffer: Buffer, at: number, totalBytes: number): void {
   buffer.writeUInt32LE(recordCrc(buffer, at, totalBytes), at + CRC_AT);
+}
+
+/** What the header at `at` says of the record's size in bytes; 0 when it is no record's. */
+export function recordBytesClaimed(buffer: Buffer, at: number): number {
+  return buffer.readUInt16LE(at) === WAL_MAGIC ? RECORD_HEADER_BYTES + buffer.readUInt32LE(at + 4) : 0;
 }
 
 /**

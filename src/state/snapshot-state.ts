@@ -1,10 +1,14 @@
 /** The state as slices of a snapshot, and back. */
 import { type Position, toPosition } from "../base/brands.ts";
 import type { Int64 } from "../base/int64.ts";
+import { ZERO_UUID } from "../base/uuid.ts";
+import type { FileRange } from "../log/log-file.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
-import { type FileRange, WalFile } from "../log/wal-file.ts";
+import { Segment } from "../log/segment.ts";
+import { WalFile } from "../log/wal-file.ts";
 import type { Writer } from "../protocol/codec/writer.ts";
-import { type State, type Topic } from "./state.ts";
+import { PART_BATCHES } from "./segment-records.ts";
+import { rangeOf, type State, type Topic } from "./state.ts";
 import { decodeSlice, encodeSlice, type Slice } from "./state-record.ts";
 
 export interface SliceSource {
@@ -20,6 +24,7 @@ export interface SliceSource {
 /** Takes the state slice by slice; the log may go on between two of them. */
 export function* takeSlices(source: SliceSource, writer: Writer): Generator<Buffer> {
   const { state, files } = source;
+  const told = new Set<Segment>();
   yield encodeSlice(globalSliceOf(source), writer);
   for (const { base, end, incarnation } of files) {
     yield encodeSlice({ type: 2, value: { base, end, incarnation } }, writer);
@@ -29,6 +34,11 @@ export function* takeSlices(source: SliceSource, writer: Writer): Generator<Buff
     const partitions = [...topic.partitions];
     yield encodeSlice(topicSliceOf(topic, source.now()), writer);
     for (const partition of partitions) {
+      const untold = (): Segment | undefined => segmentsOf(partition).find((segment) => !told.has(segment));
+      for (let segment = untold(); segment !== undefined; segment = untold()) {
+        told.add(segment);
+        yield encodeSlice(segmentSliceOf(segment), writer);
+      }
       if (!partition.deleted) yield encodeSlice(partitionSliceOf(partition, source), writer);
     }
   }
@@ -71,9 +81,12 @@ function restoreSlice(slice: Slice, state: State, files: Map<number, WalFile>): 
     case 4: {
       const { value } = slice;
       const partition = state.topicById(value.topicId)?.partitions[value.partition];
-      if (partition !== undefined) restorePartition(partition, value, files);
+      if (partition !== undefined) restorePartition(partition, value, state, files);
       return;
     }
+    case 5:
+      state.restoreSegment(slice.value);
+      return;
     case 20:
       for (const fold of state.folds) fold.restore(slice);
   }
@@ -84,22 +97,16 @@ type PartitionSliceValue = Extract<Slice, { type: 4 }>["value"];
 function restorePartition(
   partition: PartitionLog,
   value: PartitionSliceValue,
+  state: State,
   files: ReadonlyMap<number, WalFile>,
 ): void {
-  const ranges = value.ranges.map(({ file: base, at, rows, crc, maxTimestamp, ...range }): FileRange => {
-    const file = files.get(base)!;
-    return {
-      ...range,
-      file,
-      topicId: partition.topicId,
-      partition: partition.partition,
-      maxTimestamp: Number(maxTimestamp),
-      index: undefined,
-      stored: { at, rows, crc: Number(crc) },
-    };
+  const { topicId } = partition;
+  const ranges = value.ranges.map((range): FileRange => {
+    const file = range.segment === ZERO_UUID ? files.get(range.file) : state.segments.get(range.segment);
+    return rangeOf(range, { topicId, partition: partition.partition, file: file! });
   });
-  const { logStartOffset, endOffset, epochs, stampedAt } = value;
-  partition.restore({ logStartOffset, endOffset, epochs, ranges, stampedAt });
+  const { logStartOffset, endOffset, epochs, stampedAt, cleanedTo, horizonMs } = value;
+  partition.restore({ logStartOffset, endOffset, epochs, ranges, stampedAt, cleanedTo, horizonMs });
   for (const { producerId, epoch, batches } of value.producers) {
     partition.producers.restore(producerId, {
       epoch,
@@ -128,9 +135,10 @@ function topicSliceOf(topic: Topic, stampedAt: Position): Slice {
 
 function partitionSliceOf(partition: PartitionLog, { position, now }: SliceSource): Slice {
   const ranges = partition.ranges
-    .filter(({ file }) => file.base < position)
+    .filter(({ file }) => file instanceof Segment || file.base < position)
     .map(({ file, stored, firstOffset, endOffset, sizeBytes, maxTimestamp }) => ({
       file: file.base,
+      segment: file instanceof Segment ? file.id : ZERO_UUID,
       firstOffset,
       endOffset,
       sizeBytes,
@@ -152,9 +160,19 @@ function partitionSliceOf(partition: PartitionLog, { position, now }: SliceSourc
       epochs: partition.epochs,
       ranges,
       producers,
+      cleanedTo: partition.cleanedTo,
+      horizonMs: partition.horizonMs,
       stampedAt: now(),
     },
   };
+}
+
+function segmentsOf({ ranges }: PartitionLog): Segment[] {
+  return ranges.map(({ file }) => file).filter((file) => file instanceof Segment);
+}
+
+function segmentSliceOf({ id, walPosition, level, sizeBytes, crc }: Segment): Slice {
+  return { type: 5, value: { id, walPosition, level, parts: [{ kind: PART_BATCHES, sizeBytes, crc }] } };
 }
 
 function toEntries(overrides: ReadonlyMap<string, string>): { key: string; value: string }[] {

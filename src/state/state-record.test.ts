@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { compatParagraphs } from "../../test/compat-data/read.ts";
 import { arbitraryMessage } from "../../test/protocol-spec/arbitrary-message.ts";
-import { uuidFromBytes } from "../base/uuid.ts";
+import { uuidFromBytes, ZERO_UUID } from "../base/uuid.ts";
 import { NO_STATE_POSITION } from "../log/wal-record.ts";
 import { MalformedMessage } from "../protocol/codec/reader.ts";
 import type { MessageSchema } from "../protocol/codec/schema.ts";
@@ -22,6 +22,7 @@ import {
 
 const RUNS = { seed: 1, numRuns: 50 };
 const TOPIC_ID = uuidFromBytes(Buffer.from("a0a1a2a3a4a5a6a7a8a9aaabacadaeaf", "hex"), 0);
+const SEGMENT_ID = uuidFromBytes(Buffer.from("b0b1b2b3b4b5b6b7b8b9babbbcbdbebf", "hex"), 0);
 const CLUSTER_ID = "5L6g3nShT-eMCtK--X86sw";
 const INCARNATION = 0xabcdef012345;
 const TYPE_BYTES = 2;
@@ -83,6 +84,23 @@ const CLASSIC_MEMBER = {
   pendingRevocation: [],
 };
 
+const SEGMENT = {
+  id: SEGMENT_ID,
+  walPosition: 2 ** 40,
+  level: 2,
+  parts: [{ kind: 1, sizeBytes: 2 ** 33, crc: 0xdeadbeef }],
+};
+
+const RANGE = {
+  firstOffset: 5,
+  endOffset: 2 ** 40,
+  sizeBytes: 12_345,
+  maxTimestamp: 1_700_000_000_000,
+  at: 80,
+  rows: 2,
+  crc: 0xdeadbeef,
+};
+
 const RECORDS: readonly StateRecord[] = [
   { type: 1, value: { clusterId: CLUSTER_ID } },
   { type: 2, value: { brokerId: 1, incarnation: INCARNATION } },
@@ -106,6 +124,21 @@ const RECORDS: readonly StateRecord[] = [
   { type: 7, value: { next: 2000 } },
   { type: 8, value: { topicId: TOPIC_ID, partition: 2, offset: 2 ** 40 } },
   { type: 9, value: { topicId: TOPIC_ID, partition: 2, producerIds: [7, 2n ** 62n] } },
+  {
+    type: 10,
+    value: {
+      segments: [SEGMENT],
+      topics: [
+        {
+          topicId: TOPIC_ID,
+          partitions: [
+            { partition: 2, from: 5, to: 2 ** 40, cleanedTo: -1, horizonMs: -1, ranges: [{ segment: 0, ...RANGE }] },
+            { partition: 3, from: 0, to: 9, cleanedTo: 9, horizonMs: 1_700_000_000_000, ranges: [] },
+          ],
+        },
+      ],
+    },
+  },
   {
     type: 20,
     value: {
@@ -195,6 +228,7 @@ const SNAPSHOT: readonly Slice[] = [
       ranges: [
         {
           file: 0,
+          segment: ZERO_UUID,
           firstOffset: 5,
           endOffset: 2 ** 40,
           sizeBytes: 12_345,
@@ -219,9 +253,12 @@ const SNAPSHOT: readonly Slice[] = [
           ],
         },
       ],
+      cleanedTo: 0,
+      horizonMs: -1,
       stampedAt: 2 ** 33 + 79,
     },
   },
+  { type: 5, value: SEGMENT },
   { type: 20, value: GROUP_SLICE },
   { type: 20, value: { ...GROUP_SLICE, classic: [], consumer: [CONSUMERS] } },
 ];
@@ -231,9 +268,12 @@ function encoded(record: StateRecord): Buffer {
 }
 
 test("reads and writes the released bytes of every type of record", () => {
-  const released = ["state-records-v0.hex", "group-records-v0.hex", "consumer-group-records-v0.hex"].flatMap(
-    compatParagraphs,
-  );
+  const released = [
+    "state-records-v0.hex",
+    "segment-records-v0.hex",
+    "group-records-v0.hex",
+    "consumer-group-records-v0.hex",
+  ].flatMap(compatParagraphs);
   assert.deepEqual(
     released.map((bytes) => decodeStateRecord(bytes.readUInt16LE(), bytes.subarray(TYPE_BYTES))),
     RECORDS,
@@ -250,7 +290,8 @@ test("reads and writes the released bytes of every type of record", () => {
 });
 
 test("reads and writes the released bytes of every type of slice", () => {
-  const released = [...compatParagraphs("snapshot-slices-v0.hex"), ...compatParagraphs("group-slice-v1.hex")];
+  const [v0, v1] = [compatParagraphs("snapshot-slices-v0.hex"), compatParagraphs("snapshot-slices-v1.hex")];
+  const released = [...v0.slice(0, 3), ...v1, ...compatParagraphs("group-slice-v1.hex")];
   assert.deepEqual(released.map(decodeSlice), SNAPSHOT);
   assert.deepEqual(
     SNAPSHOT.map((slice) => encodeSlice(slice, new Writer())),
@@ -261,6 +302,11 @@ test("reads and writes the released bytes of every type of slice", () => {
     Object.keys(SLICES).map(Number),
     "there are bytes of every type",
   );
+});
+
+test("reads a partition of before there were segments", () => {
+  const partition = SNAPSHOT.find(({ type }) => type === 4);
+  assert.deepEqual(decodeSlice(compatParagraphs("snapshot-slices-v0.hex")[3]!), partition);
 });
 
 test("reads a group of before there were consumer groups", () => {
@@ -298,10 +344,10 @@ test("a type or version of a newer program is named, with what to do", () => {
   const newer = encoded({ type, value } as StateRecord);
   newer[0] = 1;
   for (const read of [
-    () => decodeStateRecord(10, encoded(RECORDS[3]!)),
+    () => decodeStateRecord(11, encoded(RECORDS[3]!)),
     () => decodeStateRecord(0, encoded(RECORDS[3]!)),
     () => decodeStateRecord(4, newer),
-    () => decodeSlice(Buffer.of(5, 0)),
+    () => decodeSlice(Buffer.of(6, 0)),
     () => decodeSlice(Buffer.concat([Buffer.of(2, 1), Buffer.alloc(24)])),
   ]) {
     assert.throws(read, (error) => {

@@ -35,6 +35,7 @@ import {
   offsetsDeleted,
 } from "./group-records.ts";
 import { record } from "./record-schema.ts";
+import { batchesMoved, segmentSlice } from "./segment-records.ts";
 
 /** The data folder got its identity. The first record of every log. */
 export const clusterCreated = record("ClusterCreated", { clusterId: string() });
@@ -103,35 +104,44 @@ export const topicSlice = record("TopicSlice", {
   stampedAt: offset64(),
 });
 
-export const partitionSlice = record("PartitionSlice", {
-  topicId: uuid(),
-  partition: int32(),
-  logStartOffset: offset64(),
-  endOffset: offset64(),
-  epochs: array()({ epoch: int32(), startOffset: offset64() }),
-  ranges: array()({
-    file: offset64(),
-    firstOffset: offset64(),
+export const partitionSlice = record(
+  "PartitionSlice",
+  {
+    topicId: uuid(),
+    partition: int32(),
+    logStartOffset: offset64(),
     endOffset: offset64(),
-    sizeBytes: offset64(),
-    maxTimestamp: int64(),
-    at: offset64(),
-    rows: int32(),
-    crc: int64(),
-  }),
-  producers: array()({
-    producerId: int64(),
-    epoch: int16(),
-    batches: array()({
-      firstSequence: int32(),
-      lastSequence: int32(),
-      baseOffset: offset64(),
+    epochs: array()({ epoch: int32(), startOffset: offset64() }),
+    ranges: array()({
+      /** Base of the WAL file that it lies in, when it lies in no segment. */
+      file: offset64(),
+      /** Id of the segment that it lies in, or none. */
+      segment: uuid({ versions: "1+" }),
+      firstOffset: offset64(),
       endOffset: offset64(),
-      timestamp: int64(),
+      sizeBytes: offset64(),
+      maxTimestamp: int64(),
+      at: offset64(),
+      rows: int32(),
+      crc: int64(),
     }),
-  }),
-  stampedAt: offset64(),
-});
+    producers: array()({
+      producerId: int64(),
+      epoch: int16(),
+      batches: array()({
+        firstSequence: int32(),
+        lastSequence: int32(),
+        baseOffset: offset64(),
+        endOffset: offset64(),
+        timestamp: int64(),
+      }),
+    }),
+    cleanedTo: offset64({ versions: "1+" }),
+    horizonMs: offset64({ versions: "1+", default: -1 }),
+    stampedAt: offset64(),
+  },
+  "0-1",
+);
 
 /** What can stand in the log. */
 export const STATE_RECORDS = {
@@ -144,6 +154,7 @@ export const STATE_RECORDS = {
   7: producerIdsAllocated,
   8: logStartMoved,
   9: producersExpired,
+  10: batchesMoved,
   20: offsetsCommitted,
   21: offsetsDeleted,
   22: groupDeleted,
@@ -162,7 +173,14 @@ export type StateRecord = {
 }[StateRecordType];
 
 /** What can stand in a snapshot. */
-export const SLICES = { 1: globalSlice, 2: fileSlice, 3: topicSlice, 4: partitionSlice, 20: groupSlice } as const;
+export const SLICES = {
+  1: globalSlice,
+  2: fileSlice,
+  3: topicSlice,
+  4: partitionSlice,
+  5: segmentSlice,
+  20: groupSlice,
+} as const;
 
 export type SliceType = keyof typeof SLICES;
 export type Slice = {

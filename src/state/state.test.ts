@@ -263,7 +263,15 @@ test("expired producers before a partition's stamp stay: the slice was taken wit
   const state = fromSnapshot();
   const fields = { id: idOf(1), name: "t", createdAtStart: 0, stampedAt: 100, partitions: 1, overrides: new Map() };
   const [partition] = state.restoreTopic(fields).partitions;
-  partition!.restore({ logStartOffset: 0, endOffset: 4, stampedAt: 110, epochs: [], ranges: [] });
+  partition!.restore({
+    logStartOffset: 0,
+    endOffset: 4,
+    stampedAt: 110,
+    epochs: [],
+    ranges: [],
+    cleanedTo: 0,
+    horizonMs: -1,
+  });
   const batch = { position: 120, file: FILE, baseOffset: 4, endOffset: 5, sizeBytes: 1, leaderEpoch: 0 };
   const producer = { producerId: 7, producerEpoch: 0, firstSequence: 0, maxTimestamp: 0, nowMs: 0 };
   partition!.applyBatch({ ...batch, ...producer });

@@ -11,10 +11,14 @@ import type { Uuid } from "../base/uuid.ts";
 import { type BrokerLayers, resolveBroker, type Texts } from "../config/broker-config.ts";
 import type { BrokerConfig, TopicConfig } from "../config/tables.ts";
 import { resolveTopic, topicDefaults } from "../config/topic-config.ts";
+import type { FileRange, LogFile } from "../log/log-file.ts";
 import { PartitionLog } from "../log/partition-log.ts";
+import { Segment } from "../log/segment.ts";
 import type { BatchTarget } from "../log/wal.ts";
 import { NO_STATE_POSITION } from "../log/wal-record.ts";
+import type { Message } from "../protocol/codec/message.ts";
 import type { Fold } from "./fold.ts";
+import { type batchesMoved, PART_BATCHES, type segmentSlice } from "./segment-records.ts";
 import type { StateRecord } from "./state-record.ts";
 
 /** Kafka's types of what can have settings (KIP-133, KIP-226, KIP-714, KIP-848), but for loggers. */
@@ -79,6 +83,8 @@ export class State {
   /** Position of the last group with state records before the snapshot. */
   previousStatePosition = NO_STATE_POSITION;
   #partitionCount = 0;
+  /** What leaves the write-ahead log goes here. Those that no range refers to any more are let go of by and by. */
+  readonly segments = new Map<Uuid, Segment>();
   readonly #topics = new Map<string, Topic>();
   readonly #topicsById = new Map<Uuid, Topic>();
   /** By `collisionKey`. Only one of a damaged log, whose rules nobody could enforce, can have more than one topic. */
@@ -199,6 +205,8 @@ export class State {
         for (const producerId of record.value.producerIds) partition.producers.forget(producerId);
         return;
       }
+      case 10:
+        return this.#moveBatches(record.value, position);
       case 20:
       case 21:
       case 22:
@@ -211,6 +219,13 @@ export class State {
       default:
         unreachable(record);
     }
+  }
+
+  /** Puts back a segment from a snapshot. */
+  restoreSegment(value: Message<typeof segmentSlice>): Segment {
+    const segment = segmentOf(value);
+    this.segments.set(segment.id, segment);
+    return segment;
   }
 
   /** Takes away a topic whose deletion lies in a damaged part of the log. */
@@ -317,10 +332,52 @@ export class State {
     this.restoreOverrides(type, name, changed(this.overrides(type as NamedResource, name), entries));
   }
 
+  #moveBatches(value: Message<typeof batchesMoved>, position: number): void {
+    const segments = value.segments.map((fields) => this.segments.get(fields.id) ?? this.restoreSegment(fields));
+    for (const { topicId, partitions } of value.topics) {
+      const topic = this.#topicsById.get(topicId);
+      if (topic === undefined) continue; // deleted since
+      for (const { partition, from, to, cleanedTo, horizonMs, ranges } of partitions) {
+        topic.partitions[partition]?.replaceRanges({
+          from,
+          to,
+          ranges: ranges.map((range) => rangeOf(range, { topicId, partition, file: segments[range.segment]! })),
+          cleaned: cleanedTo === -1 ? undefined : { to: cleanedTo, horizonMs },
+          position,
+        });
+      }
+    }
+  }
+
   #partition(place: { readonly topicId: Uuid; readonly partition: number }): PartitionLog | undefined {
     return this.#topicsById.get(place.topicId)?.partitions[place.partition];
   }
 }
+
+function segmentOf({ id, walPosition, level, parts }: Message<typeof segmentSlice>): Segment {
+  const batches = parts.find(({ kind }) => kind === PART_BATCHES);
+  assert(batches !== undefined, "a segment has a part with its batches");
+  return new Segment({ id, walPosition, level, sizeBytes: batches.sizeBytes, crc: Number(batches.crc) });
+}
+
+/** A range of a closed file, as a state record or a snapshot tells of it. */
+export function rangeOf(
+  fields: Omit<SegmentRange, "segment">,
+  place: { readonly topicId: Uuid; readonly partition: number; readonly file: LogFile },
+): FileRange {
+  const { firstOffset, endOffset, sizeBytes, maxTimestamp, at, rows, crc } = fields;
+  return {
+    ...place,
+    firstOffset,
+    endOffset,
+    sizeBytes,
+    maxTimestamp: Number(maxTimestamp),
+    index: undefined,
+    stored: { at, rows, crc: Number(crc) },
+  };
+}
+
+type SegmentRange = Message<typeof batchesMoved>["topics"][number]["partitions"][number]["ranges"][number];
 
 /** Two names collide when they differ in `.` and `_` only: metric names cannot tell them apart. */
 function collisionKey(name: string): string {

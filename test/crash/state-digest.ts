@@ -46,7 +46,7 @@ function digest(value: unknown): string {
 function partitionDigest(partition: PartitionLog): unknown {
   const { topicId, logStartOffset, endOffset, sizeBytes, epochs } = partition;
   const ranges = partition.ranges.map(({ file, firstOffset, endOffset: end, sizeBytes: bytes, maxTimestamp }) => {
-    return [file.base, file.incarnation, firstOffset, end, bytes, maxTimestamp];
+    return [file.name, firstOffset, end, bytes, maxTimestamp];
   });
   const producers = [...partition.producers.entries()].map(([id, { epoch, batches }]) => [id, epoch, batches]);
   return { topicId, partition: partition.partition, logStartOffset, endOffset, sizeBytes, epochs, ranges, producers };
