@@ -15,7 +15,7 @@
  * snapshot is published only when the index of every file before it is durable.
  */
 import { crc32c } from "../base/crc32c.ts";
-import type { Disk } from "../ports/disk.ts";
+import type { Disk, DiskFile } from "../ports/disk.ts";
 import { IoError } from "../ports/disk.ts";
 import { BatchIndex, BYTES_PER_ROW } from "./batch-index.ts";
 import { CorruptionError } from "./corruption.ts";
@@ -84,19 +84,24 @@ export async function writeFileIndex(disk: Disk, file: WalFile): Promise<void> {
   file.indexed = true;
 }
 
-/** Reads one partition's rows. @throws CorruptionError when they are not what was written. */
+/** Reads the rows of one range. @throws CorruptionError when they are not what was written. */
 export async function readStoredIndex(disk: Disk, file: LogFile, stored: StoredIndex): Promise<BatchIndex> {
   const source = await disk.open(file.indexName, "read");
   try {
-    const entries = Buffer.allocUnsafe(stored.rows * BYTES_PER_ROW);
-    const got = await source.read(entries, stored.at);
-    if (got !== entries.length || crc32c(entries) !== stored.crc) {
-      throw new CorruptionError(file.indexName, stored.at, "index rows do not match their checksum");
-    }
-    return BatchIndex.read(entries, 0, stored.rows);
+    return await readRows(source, file.indexName, stored);
   } finally {
     await source.close();
   }
+}
+
+/** As `readStoredIndex`, from an open file. */
+export async function readRows(source: DiskFile, name: string, stored: StoredIndex): Promise<BatchIndex> {
+  const entries = Buffer.allocUnsafe(stored.rows * BYTES_PER_ROW);
+  const got = await source.read(entries, stored.at);
+  if (got !== entries.length || crc32c(entries) !== stored.crc) {
+    throw new CorruptionError(name, stored.at, "index rows do not match their checksum");
+  }
+  return BatchIndex.read(entries, 0, stored.rows);
 }
 
 /** Reads an index file's directory; undefined when there is no intact index of this file. */

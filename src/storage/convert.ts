@@ -1,0 +1,212 @@
+/**
+ * A sealed file of the write-ahead log becomes a segment: its batches, sorted by partition.
+ *
+ * The log interleaves partitions, so the batches that are next in the segment lie all over the file. They are put together
+ * a window at a time: which batches go into the window the index tells, and they are read in the order in which they lie in
+ * the file. Memory: the window, one piece of the file, and the index.
+ */
+import { assert } from "../base/assert.ts";
+import { toPosition } from "../base/brands.ts";
+import type { BatchIndex } from "../log/batch-index.ts";
+import { CorruptionError } from "../log/corruption.ts";
+import { readRows } from "../log/file-index.ts";
+import { rebuildIndex } from "../log/index-rebuild.ts";
+import { WalFile } from "../log/wal-file.ts";
+import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "../log/wal-record.ts";
+import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
+import { batchBaseOffset } from "../protocol/record-batch.ts";
+import type { ConvertJob } from "./jobs.ts";
+import { type SegmentOutput, SegmentWriter, type WrittenSegment } from "./segment-writer.ts";
+
+const WINDOW_BYTES = 16 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
+/** Neighbours are read together when no more than this lies between them. */
+const GAP_BYTES = 64 * 1024;
+
+type Range = ConvertJob["ranges"][number];
+
+/** A batch, where it lies in the file and where in the window. */
+interface Placed {
+  readonly at: number;
+  readonly topicBytes: number;
+  readonly sizeBytes: number;
+  readonly baseOffset: number;
+  readonly windowAt: number;
+}
+
+/** @throws CorruptionError when a batch is not what was written: then the file has to stay as it is. */
+export async function convertWalFile(
+  output: SegmentOutput,
+  job: ConvertJob,
+  progress: () => void,
+): Promise<WrittenSegment | undefined> {
+  const { wal, ranges } = job;
+  if (ranges.length === 0) return undefined;
+  const { disk } = output;
+  const file = new WalFile(toPosition(wal.base), wal.incarnation, toPosition(wal.end));
+  const sorted = ranges.toSorted(bySegmentOrder);
+  const indexes = await readIndexes(disk, file, sorted);
+  const source = await disk.open(file.name, "read");
+  const window = new Window(source, file);
+  const writer = await SegmentWriter.create(output, job.output);
+  try {
+    let openRange: Range | undefined;
+    const turnTo = (range: Range): void => {
+      if (openRange === range) return;
+      if (openRange !== undefined) writer.endRange();
+      openRange = range;
+      const { topicId, topicName, partition, firstOffset, endOffset } = range;
+      writer.beginRange({ topicId, topicName: Buffer.from(topicName), partition, firstOffset, endOffset });
+    };
+    const pour = async (): Promise<void> => {
+      for await (const { owner, at, sizeBytes } of window.filled()) {
+        turnTo(owner);
+        writer.add(window.bytes, at, sizeBytes);
+        if (writer.needsFlush) await writer.flush();
+      }
+      progress();
+    };
+    for (const [place, range] of sorted.entries()) {
+      const index = indexes[place]!;
+      for (let row = 0; row < index.count; row += 1) {
+        if (!window.hasRoom(index.sizeAt(row))) await pour();
+        window.place(range, index, row);
+      }
+    }
+    await pour();
+    writer.endRange();
+    return await writer.finish();
+  } catch (error) {
+    await writer.abandon();
+    throw error;
+  } finally {
+    await source.close();
+  }
+}
+
+/** The order of ranges in a segment. */
+export function bySegmentOrder(
+  a: { readonly topicId: string; readonly partition: number; readonly firstOffset: number },
+  b: { readonly topicId: string; readonly partition: number; readonly firstOffset: number },
+): number {
+  if (a.topicId !== b.topicId) return a.topicId < b.topicId ? -1 : 1;
+  return a.partition - b.partition || a.firstOffset - b.firstOffset;
+}
+
+async function readIndexes(disk: Disk, file: WalFile, ranges: readonly Range[]): Promise<BatchIndex[]> {
+  let source: DiskFile | undefined;
+  try {
+    source = await disk.open(file.indexName, "read");
+  } catch (error) {
+    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
+  }
+  try {
+    const indexes: BatchIndex[] = [];
+    for (const range of ranges) indexes.push(await readIndex(disk, file, source, range));
+    return indexes;
+  } finally {
+    await source?.close();
+  }
+}
+
+/** The rows of a range: from the index, or from the file itself when they are damaged. */
+async function readIndex(disk: Disk, file: WalFile, source: DiskFile | undefined, range: Range): Promise<BatchIndex> {
+  try {
+    if (source !== undefined) return await readRows(source, file.indexName, range);
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error;
+  }
+  const { topicId, partition, firstOffset, endOffset, at, rows, crc } = range;
+  const stored = { at, rows, crc };
+  return rebuildIndex(disk, {
+    file,
+    topicId,
+    partition,
+    firstOffset,
+    endOffset,
+    stored,
+    sizeBytes: 0,
+    maxTimestamp: 0,
+    index: undefined,
+  });
+}
+
+class Window {
+  bytes = Buffer.allocUnsafe(WINDOW_BYTES);
+  readonly #source: DiskFile;
+  readonly #file: WalFile;
+  #placed: Placed[] = [];
+  #owners: Range[] = [];
+  #usedBytes = 0;
+  #piece = Buffer.allocUnsafe(PIECE_BYTES);
+
+  constructor(source: DiskFile, file: WalFile) {
+    this.#source = source;
+    this.#file = file;
+  }
+
+  /** Always true for an empty window. */
+  hasRoom(sizeBytes: number): boolean {
+    return this.#usedBytes === 0 || this.#usedBytes + sizeBytes <= WINDOW_BYTES;
+  }
+
+  place(owner: Range, index: BatchIndex, row: number): void {
+    const sizeBytes = index.sizeAt(row);
+    this.#owners.push(owner);
+    this.#placed.push({
+      at: index.positionAt(row) - this.#file.base,
+      topicBytes: Buffer.byteLength(owner.topicName),
+      sizeBytes,
+      baseOffset: index.baseOffsetAt(row),
+      windowAt: this.#usedBytes,
+    });
+    this.#usedBytes += sizeBytes;
+  }
+
+  /** Reads what was placed, hands it out in the order of placing, and is empty again. */
+  async *filled(): AsyncGenerator<{ readonly owner: Range; readonly at: number; readonly sizeBytes: number }> {
+    if (this.#usedBytes > this.bytes.length) this.bytes = Buffer.allocUnsafe(this.#usedBytes);
+    await this.#read();
+    for (const [index, { windowAt: at, sizeBytes }] of this.#placed.entries()) {
+      yield { owner: this.#owners[index]!, at, sizeBytes };
+    }
+    this.#placed = [];
+    this.#owners = [];
+    this.#usedBytes = 0;
+  }
+
+  async #read(): Promise<void> {
+    const batches = this.#placed.toSorted((a, b) => a.at - b.at);
+    for (let first = 0; first < batches.length; ) {
+      const from = batches[first]!.at;
+      let to = from + recordBytes(batches[first]!);
+      let next = first + 1;
+      for (; next < batches.length; next += 1) {
+        const batch = batches[next]!;
+        const end = batch.at + recordBytes(batch);
+        if (batch.at - to > GAP_BYTES || end - from > PIECE_BYTES) break;
+        to = end;
+      }
+      await this.#readPiece(batches.slice(first, next), from, to - from);
+      first = next;
+    }
+  }
+
+  async #readPiece(batches: readonly Placed[], from: number, bytes: number): Promise<void> {
+    if (this.#piece.length < bytes) this.#piece = Buffer.allocUnsafe(bytes);
+    const got = await this.#source.read(this.#piece.subarray(0, bytes), from);
+    for (const batch of batches) {
+      const at = batch.at - from;
+      if (verifiedRecordBytes(this.#piece, at, got) !== recordBytes(batch)) {
+        throw new CorruptionError(this.#file.name, batch.at, "a record does not match its checksum");
+      }
+      const dataAt = at + batchDataOffset(batch.topicBytes);
+      assert(batchBaseOffset(this.#piece, dataAt) === batch.baseOffset, "the index tells where each batch lies");
+      this.#piece.copy(this.bytes, batch.windowAt, dataAt, dataAt + batch.sizeBytes);
+    }
+  }
+}
+
+function recordBytes({ topicBytes, sizeBytes }: Placed): number {
+  return batchRecordBytes(topicBytes, sizeBytes);
+}

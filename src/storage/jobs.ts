@@ -1,0 +1,108 @@
+/**
+ * What the broker asks of the storage worker, and what it is answered: plain data, since it crosses from one thread to
+ * another. The broker decides and remembers; the worker only turns files into files.
+ */
+import type { Uuid } from "../base/uuid.ts";
+import type { StoredIndex } from "../log/log-file.ts";
+import type { SegmentIdentity } from "./segment-format.ts";
+import type { WrittenSegment } from "./segment-writer.ts";
+
+/** A range to be read: its rows in the index of the file. */
+export interface RangeSource extends StoredIndex {
+  readonly firstOffset: number;
+  readonly endOffset: number;
+}
+
+export interface PartitionPlace {
+  readonly topicId: Uuid;
+  readonly topicName: string;
+  readonly partition: number;
+}
+
+/** A sealed file of the write-ahead log becomes a segment. */
+export interface ConvertJob {
+  readonly kind: "convert";
+  readonly wal: { readonly base: number; readonly incarnation: number; readonly end: number };
+  readonly output: SegmentIdentity;
+  readonly ranges: readonly (PartitionPlace & RangeSource)[];
+}
+
+export interface SegmentSource extends SegmentIdentity {
+  readonly sizeBytes: number;
+}
+
+/** A range in a segment. */
+export interface SegmentRangeSource extends RangeSource {
+  /** Place of the segment in the job's `inputs`. */
+  readonly input: number;
+}
+
+/** Segments become others: each range of the outputs is put together of ranges of the inputs. */
+export interface MergeJob {
+  readonly kind: "merge";
+  readonly inputs: readonly SegmentSource[];
+  readonly outputs: readonly {
+    readonly identity: SegmentIdentity;
+    readonly ranges: readonly (PartitionPlace & { readonly from: readonly SegmentRangeSource[] })[];
+  }[];
+}
+
+/** Partitions of one topic are compacted: their ranges become fewer and smaller ones in one segment. */
+export interface CompactJob {
+  readonly kind: "compact";
+  readonly inputs: readonly SegmentSource[];
+  readonly output: SegmentIdentity;
+  readonly nowMs: number;
+  readonly mapBytes: number;
+  readonly partitions: readonly CompactPartition[];
+}
+
+export interface CompactPartition extends PartitionPlace {
+  /** What lies before the part that must not be touched; oldest first. */
+  readonly ranges: readonly (SegmentRangeSource & { readonly sizeBytes: number; readonly maxTimestamp: number })[];
+  /** What lies before was compacted before. */
+  readonly cleanedTo: number;
+  readonly deleteRetentionMs: number;
+  /** What one range holds at most, and how much time it may span (segment.bytes, segment.ms). */
+  readonly segmentBytes: number;
+  readonly segmentMs: number;
+  /** Base offsets of the batches with the newest sequences of producers that are remembered. */
+  readonly newestBatches: readonly number[];
+}
+
+/** Checks every checksum of a segment. */
+export interface VerifyJob {
+  readonly kind: "verify";
+  readonly segment: SegmentSource & { readonly crc: number };
+}
+
+export type Job = ConvertJob | MergeJob | CompactJob | VerifyJob;
+
+/** How far the compaction of a partition came. */
+export interface CompactedPartition {
+  readonly partition: number;
+  readonly cleanedTo: number;
+  readonly horizonMs: number;
+}
+
+export interface JobResult {
+  /** In the order of the outputs; undefined where nothing was left to write. */
+  readonly segments: readonly (WrittenSegment | undefined)[];
+  readonly compacted?: readonly CompactedPartition[];
+}
+
+/** `damaged`: what was to be read is not what was written, and never will be. `failed`: another time it may work. */
+export interface JobFailure {
+  readonly kind: "damaged" | "failed";
+  readonly message: string;
+}
+
+export type Answer =
+  | { readonly job: number; readonly type: "progress" }
+  | { readonly job: number; readonly type: "done"; readonly result: JobResult }
+  | { readonly job: number; readonly type: "failed"; readonly failure: JobFailure };
+
+export interface Request {
+  readonly job: number;
+  readonly work: Job;
+}

@@ -1,0 +1,78 @@
+/** Reads a range of a segment from its first batch to its last, a record at a time. */
+import type { BatchIndex } from "../log/batch-index.ts";
+import { CorruptionError } from "../log/corruption.ts";
+import { readRows } from "../log/file-index.ts";
+import { segmentName } from "../log/segment.ts";
+import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "../log/wal-record.ts";
+import type { Disk, DiskFile } from "../ports/disk.ts";
+import type { SegmentRangeSource, SegmentSource } from "./jobs.ts";
+import { SequentialReader } from "./sequential-reader.ts";
+
+const MAX_OPEN_FILES = 16;
+
+/** Batches, one behind the other, in `bytes`. Valid until the next ones are asked for. */
+export interface RangeBlock {
+  readonly bytes: Buffer;
+  readonly at: number;
+  readonly end: number;
+}
+
+/** The segments of a job, opened when they are needed. */
+export class InputSegments {
+  readonly #disk: Disk;
+  readonly #inputs: readonly SegmentSource[];
+  /** The one used last comes last. */
+  readonly #open = new Map<number, DiskFile>();
+
+  constructor(disk: Disk, inputs: readonly SegmentSource[]) {
+    this.#disk = disk;
+    this.#inputs = inputs;
+  }
+
+  /** @throws CorruptionError when something is not what was written. */
+  async *blocks(range: SegmentRangeSource, topicBytes: number): AsyncGenerator<RangeBlock> {
+    const file = await this.#file(range.input);
+    const name = this.name(range.input);
+    const index = await readRows(file, name, range);
+    if (index.count === 0) return;
+    const end = endOf(index, topicBytes);
+    const reader = new SequentialReader(file, index.positionAt(0), end);
+    for (let row = 0; row < index.count; row += 1) {
+      const sizeBytes = index.sizeAt(row);
+      const totalBytes = batchRecordBytes(topicBytes, sizeBytes);
+      const bytes = await reader.view(index.positionAt(row), totalBytes);
+      if (verifiedRecordBytes(bytes, 0, bytes.length) !== totalBytes) {
+        throw new CorruptionError(name, index.positionAt(row), "a record does not match its checksum");
+      }
+      const at = batchDataOffset(topicBytes);
+      yield { bytes, at, end: at + sizeBytes };
+    }
+  }
+
+  name(input: number): string {
+    const { walPosition, id } = this.#inputs[input]!;
+    return segmentName(walPosition, id);
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#open.values()) await file.close();
+    this.#open.clear();
+  }
+
+  async #file(input: number): Promise<DiskFile> {
+    const open = this.#open.get(input) ?? (await this.#disk.open(this.name(input), "read"));
+    this.#open.delete(input);
+    this.#open.set(input, open);
+    const [oldest] = this.#open.keys();
+    if (this.#open.size > MAX_OPEN_FILES && oldest !== undefined) {
+      await this.#open.get(oldest)!.close();
+      this.#open.delete(oldest);
+    }
+    return open;
+  }
+}
+
+function endOf(index: BatchIndex, topicBytes: number): number {
+  const last = index.count - 1;
+  return index.positionAt(last) + batchRecordBytes(topicBytes, index.sizeAt(last));
+}

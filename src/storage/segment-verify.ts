@@ -1,0 +1,162 @@
+/**
+ * Reads a whole segment and checks everything that can be checked: the checksum of each part, record and batch, that
+ * batches lie where the index says, in order, and within their ranges.
+ */
+
+import { crc32c } from "../base/crc32c.ts";
+import { BatchIndex, BYTES_PER_ROW, clampTimestamp } from "../log/batch-index.ts";
+import { CorruptionError } from "../log/corruption.ts";
+import { SEGMENT_HEADER_BYTES } from "../log/segment.ts";
+import { RECORD_HEADER_BYTES, readBatchRecord, recordBytesClaimed, verifiedRecordBytes } from "../log/wal-record.ts";
+import type { Disk, DiskFile } from "../ports/disk.ts";
+import {
+  batchBaseOffset,
+  batchCrcMatches,
+  batchMaxTimestamp,
+  batchOffsetCount,
+  batchSizeBytes,
+} from "../protocol/record-batch.ts";
+import {
+  type Directory,
+  type DirectoryRow,
+  decodeFooter,
+  decodeHeader,
+  decodeTail,
+  FOOTER_BYTES,
+  SEGMENT_VERSION,
+} from "./segment-format.ts";
+import { SequentialReader } from "./sequential-reader.ts";
+
+const SMALLEST_BATCH_BYTES = 61;
+
+export interface VerifiedSegment {
+  readonly directory: Directory;
+  readonly sizeBytes: number;
+  readonly crc: number;
+  readonly batches: number;
+}
+
+/**
+ * Verifies a segment to its last byte. Memory: its directory, the index of one range, one record.
+ * @throws CorruptionError where something is not as it was written.
+ */
+export async function verifySegment(disk: Disk, name: string, progress?: () => void): Promise<VerifiedSegment> {
+  const file = await disk.open(name, "read");
+  try {
+    const sizeBytes = await file.sizeBytes();
+    const { directory, directoryAt } = await readDirectory(file, name);
+    const reader = new SequentialReader(file, 0, sizeBytes);
+    const header = decodeHeader(await reader.view(0, SEGMENT_HEADER_BYTES));
+    if (header === undefined || header.id !== directory.id || header.walPosition !== directory.walPosition) {
+      throw new CorruptionError(name, 0, "the header of the segment is not what was written");
+    }
+    let at = SEGMENT_HEADER_BYTES;
+    let batches = 0;
+    const found: BatchIndex[] = [];
+    for (const row of directory.rows) {
+      if (row.dataAt !== at) throw new CorruptionError(name, at, "a range does not begin where the one before ends");
+      const range = await verifyRange(reader, name, row);
+      found.push(range.index);
+      batches += range.batches;
+      at = row.dataAt + row.dataBytes;
+      progress?.();
+    }
+    for (const [index, row] of directory.rows.entries()) {
+      const rows = await reader.view(row.rowsAt, row.rows * BYTES_PER_ROW);
+      const expected = Buffer.allocUnsafe(found[index]!.count * BYTES_PER_ROW);
+      found[index]!.writeTo(expected, 0);
+      if (crc32c(rows) !== row.rowsCrc || !rows.equals(expected)) {
+        throw new CorruptionError(name, row.rowsAt, "the index of a range is not that of its batches");
+      }
+      at = row.rowsAt + rows.length;
+    }
+    const padding = await reader.view(at, directoryAt - at);
+    if (padding.some((byte) => byte !== 0)) throw new CorruptionError(name, at, "the padding is not empty");
+    await reader.view(directoryAt, sizeBytes - directoryAt);
+    return { directory, sizeBytes, crc: reader.crc, batches };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Reads where everything is. @throws CorruptionError when the file is no whole segment. */
+export async function readDirectory(
+  file: DiskFile,
+  name: string,
+): Promise<{ readonly directory: Directory; readonly directoryAt: number }> {
+  const sizeBytes = await file.sizeBytes();
+  const footer = Buffer.alloc(FOOTER_BYTES);
+  if (sizeBytes >= FOOTER_BYTES) await file.read(footer, sizeBytes - FOOTER_BYTES);
+  const end = decodeFooter(footer);
+  if (end === undefined) throw new CorruptionError(name, Math.max(0, sizeBytes - FOOTER_BYTES), "no segment ends here");
+  if (end.version > SEGMENT_VERSION) {
+    throw new CorruptionError(name, 8, `version ${end.version} of the format: a newer program has written it`);
+  }
+  const tailBytes = sizeBytes - end.directoryAt;
+  const directory =
+    tailBytes < FOOTER_BYTES ? undefined : decodeTail(await readBytes(file, end.directoryAt, tailBytes));
+  if (directory === undefined || directory.rows.length !== end.rows) {
+    throw new CorruptionError(name, end.directoryAt, "the directory does not match its checksum");
+  }
+  return { directory, directoryAt: end.directoryAt };
+}
+
+async function readBytes(file: DiskFile, at: number, bytes: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(bytes);
+  await file.read(buffer, at);
+  return buffer;
+}
+
+async function verifyRange(
+  reader: SequentialReader,
+  name: string,
+  row: DirectoryRow,
+): Promise<{ readonly index: BatchIndex; readonly batches: number }> {
+  const index = new BatchIndex();
+  const end = row.dataAt + row.dataBytes;
+  let [nextOffset, batches, sizeBytes] = [row.firstOffset, 0, 0];
+  for (let at = row.dataAt; at < end; ) {
+    const claimedBytes = recordBytesClaimed(await reader.view(at, RECORD_HEADER_BYTES), 0);
+    const bytes = claimedBytes > 0 && claimedBytes <= end - at ? await reader.view(at, claimedBytes) : undefined;
+    const isWhole = bytes !== undefined && verifiedRecordBytes(bytes, 0, bytes.length) === claimedBytes;
+    const record = isWhole ? readBatchRecord(bytes, 0, claimedBytes) : undefined;
+    if (bytes === undefined || record?.topicId !== row.topicId || record.partition !== row.partition) {
+      throw new CorruptionError(name, at, "a record is not what was written");
+    }
+    const baseOffset = batchBaseOffset(bytes, record.dataAt);
+    let maxTimestamp: number | undefined;
+    const dataEnd = record.dataAt + record.dataBytes;
+    for (let batchAt = record.dataAt; batchAt < dataEnd; ) {
+      const batchBytes = dataEnd - batchAt < SMALLEST_BATCH_BYTES ? 0 : batchSizeBytes(bytes, batchAt);
+      const isGood =
+        batchBytes >= SMALLEST_BATCH_BYTES &&
+        batchBytes <= dataEnd - batchAt &&
+        batchCrcMatches(bytes, batchAt, batchBytes) &&
+        batchBaseOffset(bytes, batchAt) >= nextOffset;
+      if (!isGood) throw new CorruptionError(name, at, `a batch at offset ${nextOffset} or behind it is damaged`);
+      nextOffset = batchBaseOffset(bytes, batchAt) + batchOffsetCount(bytes, batchAt);
+      const timestamp = clampTimestamp(batchMaxTimestamp(bytes, batchAt));
+      maxTimestamp = maxTimestamp === undefined ? timestamp : Math.max(maxTimestamp, timestamp);
+      batches += 1;
+      batchAt += batchBytes;
+    }
+    sizeBytes += record.dataBytes;
+    index.push({
+      baseOffset,
+      endOffset: nextOffset,
+      position: at,
+      sizeBytes: record.dataBytes,
+      maxTimestamp: maxTimestamp ?? 0,
+    });
+    at += claimedBytes;
+  }
+  if (
+    nextOffset > row.endOffset ||
+    batches !== row.batches ||
+    sizeBytes !== row.sizeBytes ||
+    index.count !== row.rows
+  ) {
+    throw new CorruptionError(name, row.dataAt, "a range does not hold what the directory says");
+  }
+  return { index, batches };
+}

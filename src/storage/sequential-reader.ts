@@ -1,0 +1,57 @@
+/** Reads a file from front to back, in large pieces, and hands out small ones. */
+import { crc32c } from "../base/crc32c.ts";
+import type { DiskFile } from "../ports/disk.ts";
+
+const PIECE_BYTES = 1024 * 1024;
+
+export class SequentialReader {
+  readonly #file: DiskFile;
+  readonly #end: number;
+  #buffer: Buffer = Buffer.allocUnsafe(PIECE_BYTES);
+  /** File offset of the first byte in the buffer, and how many there are. */
+  #from: number;
+  #bytes = 0;
+  #crc = 0;
+
+  /** Reads `from`..`end`. */
+  constructor(file: DiskFile, from: number, end: number) {
+    this.#file = file;
+    this.#from = from;
+    this.#end = end;
+  }
+
+  /** CRC-32C of all bytes read so far. */
+  get crc(): number {
+    return this.#crc;
+  }
+
+  /**
+   * The bytes at `at`, valid until the next call; fewer at the end. Places only grow from call to call.
+   */
+  async view(at: number, bytes: number): Promise<Buffer> {
+    if (at + bytes > this.#from + this.#bytes) await this.#fill(at, bytes);
+    const start = at - this.#from;
+    return this.#buffer.subarray(start, Math.min(start + bytes, this.#bytes));
+  }
+
+  async #fill(at: number, bytes: number): Promise<void> {
+    const skipped = Math.min(at - this.#from, this.#bytes);
+    const kept = this.#bytes - skipped;
+    const old = this.#buffer;
+    if (old.length < bytes) this.#buffer = Buffer.allocUnsafe(bytes + PIECE_BYTES);
+    old.copy(this.#buffer, 0, skipped, skipped + kept);
+    this.#from += skipped;
+    this.#bytes = kept;
+    while (this.#from + this.#bytes < Math.min(at + bytes, this.#end)) {
+      const readAt = this.#from + this.#bytes;
+      const free = this.#buffer.subarray(
+        this.#bytes,
+        this.#bytes + Math.min(this.#buffer.length - this.#bytes, this.#end - readAt),
+      );
+      const got = await this.#file.read(free, readAt);
+      this.#crc = crc32c(free.subarray(0, got), this.#crc);
+      this.#bytes += got;
+      if (got < free.length) return;
+    }
+  }
+}
