@@ -10,11 +10,14 @@ import { createNodeClock } from "./io/node-clock.ts";
 import { createNodeDisk } from "./io/node-disk.ts";
 import { createNodeNetwork } from "./io/node-network.ts";
 import { createNodeRandom } from "./io/node-random.ts";
+import { createThreadLauncher } from "./io/node-thread.ts";
 import type { Address } from "./ports/network.ts";
 
 /** An orderly stop that takes longer is not orderly any more: what is acknowledged is durable anyway. */
 const STOP_DEADLINE_MS = 900;
 const PROGRESS_EVERY_MS = 1_000;
+/** Of the storage worker: the index of one file and the directory of one segment, above all. */
+const WORKER_HEAP_MEGABYTES = 256;
 const MIB = 1024 * 1024;
 
 /** Runs a broker until SIGTERM or SIGINT. Rejects when it cannot start; a failure later ends the process with 1. */
@@ -42,7 +45,12 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
     saidMs = clock.monotonicMs();
     log(`recovering: ${Math.floor(doneBytes / MIB)} of ${Math.ceil(totalBytes / MIB)} MiB of log read`);
   };
-  const ports = { clock, disk, network, random: createNodeRandom() };
+  const storageWorker = createThreadLauncher({
+    entry: new URL(import.meta.url.replace(/main\.(\w+)$/, "storage-worker.$1")),
+    data: { folder: settings.dataFolder },
+    heapMegabytes: WORKER_HEAP_MEGABYTES,
+  });
+  const ports = { clock, disk, network, storageWorker, random: createNodeRandom() };
   const running = await startBroker({ ports, settings, log, progress, fail });
 
   let stopping = false;

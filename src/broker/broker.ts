@@ -12,6 +12,7 @@ import type { Address, Listener, Network, Socket, SocketEvents } from "../ports/
 import type { Random } from "../ports/random.ts";
 import { Writer } from "../protocol/codec/writer.ts";
 import type { Store } from "../state/store.ts";
+import type { Storage } from "../storage/storage.ts";
 import { Connection, SHARED_BUFFER_BYTES } from "./connection.ts";
 import { FetchSessions } from "./fetch-sessions.ts";
 import { Groups } from "./groups.ts";
@@ -22,6 +23,7 @@ import { route } from "./router.ts";
 export interface BrokerOptions {
   readonly nodeId: number;
   readonly store: Store;
+  readonly storage: Storage;
   /** What the log knows of groups. */
   readonly groupFold: GroupFold;
   readonly reader: BatchReader;
@@ -47,6 +49,7 @@ const DEADLINE_CHECK_MS = 5_000;
 export class Broker {
   readonly nodeId: number;
   readonly store: Store;
+  readonly storage: Storage;
   readonly reader: BatchReader;
   readonly clock: Clock;
   readonly random: Random;
@@ -76,6 +79,7 @@ export class Broker {
   constructor(options: BrokerOptions) {
     this.nodeId = options.nodeId;
     this.store = options.store;
+    this.storage = options.storage;
     this.reader = options.reader;
     this.clock = options.clock;
     this.random = options.random;
@@ -115,16 +119,17 @@ export class Broker {
     return listener.address;
   }
 
-  /** Holds the connection back until the log has taken what waits, when that is too much. */
+  /** Holds a producer's connection back when too much waits: for being synced, or for becoming segments. */
   throttle(connection: Connection): void {
     const { wal, state } = this.store;
-    if (wal.pendingBytes <= state.broker["wal.max.pending.bytes"] || this.#throttled.has(connection)) return;
-    this.#throttled.add(connection);
-    connection.closeGate();
-    this.store.whenCommitted(wal.position, () => {
-      this.#throttled.delete(connection);
-      connection.openGate();
-    });
+    if (this.#throttled.has(connection)) return;
+    if (wal.pendingBytes > state.broker["wal.max.pending.bytes"]) {
+      this.#holdBack(connection);
+      this.store.whenCommitted(wal.position, () => this.#letGo(connection));
+    } else if (this.storage.delayMs > 0) {
+      this.#holdBack(connection);
+      this.#delay(connection);
+    }
   }
 
   /** Stops listening, answers what was asked, and closes the connections. */
@@ -136,6 +141,24 @@ export class Broker {
     this.groups.stop();
     await this.store.wal.flush();
     for (const connection of [...this.#connections]) connection.finish();
+  }
+
+  /** Until the backlog allows more. */
+  #delay(connection: Connection): void {
+    this.clock.schedule(this.storage.delayMs, () => {
+      if (this.storage.isFull && !this.#stopping) this.#delay(connection);
+      else this.#letGo(connection);
+    });
+  }
+
+  #holdBack(connection: Connection): void {
+    this.#throttled.add(connection);
+    connection.closeGate();
+  }
+
+  #letGo(connection: Connection): void {
+    this.#throttled.delete(connection);
+    connection.openGate();
   }
 
   #accept(socket: Socket, endpoint: Endpoint): SocketEvents {

@@ -40,6 +40,8 @@ export interface Answer {
 /** A request's place in the queue of answers. */
 export interface AnswerSlot {
   answer: Answer | "none" | undefined;
+  /** Called when every answer before it has gone out. */
+  isNext: (() => void) | undefined;
 }
 
 export interface ConnectionOptions {
@@ -110,9 +112,19 @@ export class Connection implements SocketEvents {
 
   /** Takes the next place in the order of answers. */
   openSlot(): AnswerSlot {
-    const slot: AnswerSlot = { answer: undefined };
+    const slot: AnswerSlot = { answer: undefined, isNext: undefined };
     this.#slots.push(slot);
     return slot;
+  }
+
+  /**
+   * Resolves when the answer of this place is the next to go out; undefined when it is already. Never, once the connection
+   * is gone. Whoever takes memory of a shared budget for an answer waits for this first: an answer that holds such memory and
+   * cannot leave would otherwise wait for one before it that waits for such memory.
+   */
+  whenNext(slot: AnswerSlot): Promise<void> | undefined {
+    if (this.#slots[0] === slot) return undefined;
+    return new Promise((resolve) => (slot.isNext = resolve));
   }
 
   /** Puts an answer into its place; it goes out once all before it are there. */
@@ -309,6 +321,7 @@ export class Connection implements SocketEvents {
       if (answer.sent !== undefined) sent.push(answer.sent);
     }
     this.#slots.splice(0, ready);
+    this.#slots[0]?.isNext?.();
     if (parts.length > 0) {
       if (this.#unsentBytes === 0) this.#lastSentMs = this.#options.clock.monotonicMs();
       this.#unsentBytes += sizeBytes;

@@ -66,6 +66,11 @@ export class Exchange<A extends Api = Api> {
     store.whenCommitted(options.waitFor ?? store.state.position, () => this.connection.fill(this.#slot, answer));
   }
 
+  /** See `Connection.whenNext`. */
+  whenNext(): Promise<void> | undefined {
+    return this.connection.whenNext(this.#slot);
+  }
+
   /** Leaves the request without an answer (acks=0). */
   answerNothing(): void {
     this.connection.fill(this.#slot, "none");

@@ -20,6 +20,8 @@ const MAX_STORED_BYTES = 8 * 1024 * 1024;
 export interface FetchBounds {
   readonly maxBytes: number;
   readonly readCommitted: boolean;
+  /** Waited for before memory is taken for reading files: see `Connection.whenNext`. */
+  readonly turn: () => Promise<void> | undefined;
 }
 
 export interface FetchedPartition {
@@ -97,7 +99,12 @@ export function readFetch(
     }
   }
   if (stored.length === 0) return summary(partitions, false);
-  return readStored(broker, stored).then(() => summary(partitions, true));
+  return readInTurn(broker, stored, bounds.turn()).then(() => summary(partitions, true));
+}
+
+async function readInTurn(broker: Broker, queries: readonly Query[], turn: Promise<void> | undefined): Promise<void> {
+  if (turn !== undefined) await turn;
+  return readStored(broker, queries);
 }
 
 async function readStored(broker: Broker, queries: readonly Query[]): Promise<void> {

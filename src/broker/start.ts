@@ -9,12 +9,14 @@ import { formatUuid, newUuid } from "../base/uuid.ts";
 import type { BrokerSettings } from "../config/load.ts";
 import { GroupFold } from "../coordinator/group-fold.ts";
 import { WAL_FOLDER } from "../log/wal-file.ts";
+import type { ChildLauncher } from "../ports/child.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Address, Network } from "../ports/network.ts";
 import type { Random } from "../ports/random.ts";
 import { type Opened, openStore } from "../state/open.ts";
 import { Store } from "../state/store.ts";
+import { Storage } from "../storage/storage.ts";
 import { Broker } from "./broker.ts";
 import { Housekeeping } from "./housekeeping.ts";
 
@@ -23,6 +25,8 @@ export interface BrokerPorts {
   readonly random: Random;
   readonly disk: Disk;
   readonly network: Network;
+  /** Launches storage workers. */
+  readonly storageWorker: ChildLauncher;
 }
 
 export interface StartOptions {
@@ -46,7 +50,7 @@ export interface RunningBroker {
 
 export async function startBroker(options: StartOptions): Promise<RunningBroker> {
   const { ports, settings, log, fail } = options;
-  const { clock, random, disk, network } = ports;
+  const { clock, random, disk, network, storageWorker: launcher } = ports;
   const nodeId = settings.config["node.id"];
   const groupFold = new GroupFold();
   const opened = await openStore({
@@ -66,9 +70,12 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   }
   store.append({ type: 2, value: { brokerId: nodeId, incarnation } });
   const { reader } = store;
-  const broker = new Broker({ nodeId, store, groupFold, reader, clock, random, disk, log, fail });
+  const keepOrphans = opened.report.damage.some(({ stateLost }) => stateLost);
+  const storage = new Storage({ store, launcher, clock, random, disk, keepOrphans, log, failed: fail });
+  const broker = new Broker({ nodeId, store, storage, groupFold, reader, clock, random, disk, log, fail });
   const housekeeping = new Housekeeping(broker);
   await housekeeping.start();
+  storage.start();
   const addresses: Address[] = [];
   for (const { host, port, advertised } of settings.listeners) {
     addresses.push(await broker.listen(network, { host, port }, advertised));
@@ -79,6 +86,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
     addresses,
     async stop() {
       housekeeping.stop();
+      storage.stop();
       await broker.stop();
       await store.close();
       reader.close();

@@ -65,7 +65,7 @@ test("the compiler knows each value's type, and that a setting without meaning h
     // @ts-expect-error null where nothing is set
     const minutes: number = broker["log.retention.minutes"];
     // @ts-expect-error it has no meaning here
-    void topic["segment.bytes"];
+    void topic["segment.jitter.ms"];
     // @ts-expect-error there is no such setting
     void broker["message.max.byte"];
     void [sync, address, bytes, policies, retentionMs, minutes];

@@ -23,6 +23,8 @@ export interface SegmentFields {
   readonly crc: number;
   /** 0: made of a WAL file; n: of segments of level n - 1 and below. */
   readonly level: number;
+  /** Of all batches that were put into it. */
+  readonly batchBytes: number;
 }
 
 export class Segment implements LogFile {
@@ -31,12 +33,15 @@ export class Segment implements LogFile {
   readonly sizeBytes: number;
   readonly crc: number;
   readonly level: number;
+  readonly batchBytes: number;
   readonly base = 0;
   readonly isClosed = true;
   readonly hasBlocks = true;
   users = 0;
   readers = 0;
   freedAt: number | undefined;
+  /** When that was, on the monotonic clock. */
+  freedMs: number | undefined;
   /** Bytes of batches that ranges of partitions still refer to. */
   liveBytes = 0;
 
@@ -46,6 +51,7 @@ export class Segment implements LogFile {
     this.sizeBytes = fields.sizeBytes;
     this.crc = fields.crc;
     this.level = fields.level;
+    this.batchBytes = fields.batchBytes;
   }
 
   get name(): string {

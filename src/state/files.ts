@@ -2,13 +2,15 @@
  * The closed files of the log, from sealing to removal: their indexes, the snapshots that stand on them, and when a file
  * can go. One thing at a time, in the background; a failure here is as fatal as one in the log.
  *
- * Order of a file's life: sealed (durable to its end) → index durable → below two verified snapshots, and no partition
- * needs its bytes any more → index removed → file removed. A crash between the last two leaves a file that nobody needs:
- * it is found in the listing at the next start and removed then.
+ * Order of a file's life: sealed (durable to its end) → index durable → no partition needs its bytes any more, they are in
+ * a segment or past their time → below two verified snapshots, both taken later than that → index removed → file removed.
+ * So whichever snapshot a start begins from, it refers to nothing that is gone. A crash between the last two leaves a file
+ * that nobody needs: it is found in the listing at the next start and removed then.
  */
-import type { Position } from "../base/brands.ts";
+import { type Position, toPosition } from "../base/brands.ts";
 import type { BatchReader } from "../log/batch-reader.ts";
 import { writeFileIndex } from "../log/file-index.ts";
+import type { LogFile } from "../log/log-file.ts";
 import { listSnapshots, removeOldSnapshots, writeSnapshot } from "../log/snapshot.ts";
 import type { Wal } from "../log/wal.ts";
 import { WAL_FOLDER, type WalFile } from "../log/wal-file.ts";
@@ -24,21 +26,30 @@ export interface FilesOptions {
   readonly reader: BatchReader;
   /** Closed files, oldest first, their indexes durable. */
   readonly files: readonly WalFile[];
-  /** Position of the newest snapshot, and of the one before it. */
+  /** Positions of the snapshots, newest first. */
   readonly snapshots: readonly Position[];
   readonly failed: (error: unknown) => void;
+}
+
+/** A snapshot, and where the log stood when its first slice was taken. */
+interface Taken {
+  readonly position: Position;
+  readonly takenAt: number;
 }
 
 export class Files {
   readonly #options: FilesOptions;
   readonly #closed: WalFile[];
-  #snapshots: readonly Position[];
+  /** Newest first. */
+  #snapshots: readonly Taken[];
+  /** Called when a closed file has its index. */
+  indexed: () => void = () => undefined;
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: FilesOptions) {
     this.#options = options;
     this.#closed = [...options.files];
-    this.#snapshots = options.snapshots;
+    this.#snapshots = options.snapshots.map((position) => ({ position, takenAt: position }));
   }
 
   /** Closed files, oldest first. The last ones may still wait for their index. */
@@ -51,27 +62,39 @@ export class Files {
     this.#closed.push(file);
     void this.#enqueue(async () => {
       await writeFileIndex(this.#options.disk, file);
-      const since = file.end - (this.#snapshots[0] ?? 0);
+      this.indexed();
+      const since = file.end - (this.#snapshots[0]?.position ?? 0);
       if (since >= this.#options.state.broker["snapshot.interval.bytes"]) await this.#snapshot();
       await this.#removeUnused();
     });
   }
 
-  /** Takes a snapshot unless the newest one is of this very position. */
+  /** Takes a snapshot unless there is one of this very position. */
   snapshot(): Promise<void> {
-    return this.#enqueue(() => this.#snapshot());
+    return this.#enqueue(async () => {
+      const position = this.#nextSnapshotPosition();
+      if (!this.#snapshots.some((each) => each.position === position)) await this.#snapshot(position);
+    });
   }
 
-  /** Removes what retention has left without use, taking the snapshots that this waits for. */
+  /** Removes what is of no more use, taking the snapshots that this waits for. */
   collect(): Promise<void> {
     return this.#enqueue(async () => {
-      if (this.#lastWaiting() !== undefined) await this.#snapshot();
+      this.#markFreed();
+      if (this.#isWaitedFor(this.#snapshots[0])) await this.#snapshot();
       // A later second snapshot may never come, when nothing more is written: one of an earlier position does as well.
-      const [newest = 0] = this.#snapshots;
-      const waiting = this.#lastWaiting(newest);
-      if (waiting !== undefined) await this.#snapshot(waiting.end);
+      if (this.#isWaitedFor(this.#snapshots[1], this.#snapshots[0]?.position)) {
+        const position = this.#earlierPosition();
+        if (position !== undefined) await this.#snapshot(position);
+      }
       await this.#removeUnused();
     });
+  }
+
+  /** Whether no snapshot refers any more to what was of no more use at this position of the log. */
+  isForgotten(freedAt: number): boolean {
+    const older = this.#snapshots[1];
+    return older !== undefined && older.takenAt >= freedAt;
   }
 
   /** Resolves when everything asked for so far is done. */
@@ -90,15 +113,36 @@ export class Files {
     return indexed?.end ?? this.#options.wal.file.base;
   }
 
-  /** The newest file, of those that end before `before`, that only has to come below two snapshots before it can go. */
-  #lastWaiting(before = Number.POSITIVE_INFINITY): WalFile | undefined {
-    const waits = (file: WalFile): boolean => file.indexed && isUnused(file) && !this.#isBelowSnapshots(file);
-    return this.#closed.findLast((file) => file.end < before && waits(file));
+  #markFreed(): void {
+    const { state, wal } = this.#options;
+    for (const file of this.#closed) if (file.indexed && file.users === 0) file.freedAt ??= wal.position;
+    for (const segment of state.segments.values()) if (segment.users === 0) segment.freedAt ??= wal.position;
+  }
+
+  /**
+   * Whether something cannot go because this snapshot, the newest or the one before, may refer to it. A file goes when both
+   * are behind it, too: that of one that ends `before`, if there is to be a snapshot between.
+   */
+  #isWaitedFor(snapshot: Taken | undefined, before = Number.POSITIVE_INFINITY): boolean {
+    const { position, takenAt } = snapshot ?? { position: -1, takenAt: -1 };
+    const isIn = ({ freedAt }: LogFile): boolean => freedAt !== undefined && freedAt > takenAt;
+    const isWaiting = (file: WalFile): boolean =>
+      isUnused(file) && file.end < before && (file.end > position || isIn(file));
+    return this.#closed.some(isWaiting) || [...this.#options.state.segments.values()].some(isIn);
+  }
+
+  /** For a second snapshot: behind all files that could go, and before the newest one. */
+  #earlierPosition(): Position | undefined {
+    const [newest, older] = this.#snapshots;
+    if (newest === undefined) return undefined;
+    const behind = this.#closed.findLast((file) => file.freedAt !== undefined && file.end < newest.position)?.end;
+    const position = Math.max(behind ?? 0, older?.position ?? this.#closed[0]?.base ?? newest.position);
+    return position < newest.position ? toPosition(position) : undefined;
   }
 
   async #snapshot(position = this.#nextSnapshotPosition()): Promise<void> {
     const { disk, state, wal } = this.#options;
-    if (this.#snapshots.includes(position)) return;
+    const takenAt = wal.position;
     const files = this.#closed.filter((file) => file.indexed && file.base < position);
     const now = (): Position => wal.position;
     const slices = takeSlices(
@@ -112,16 +156,20 @@ export class Files {
       durable: () => wal.flush(),
     });
     await removeOldSnapshots(disk);
-    this.#snapshots = await listSnapshots(disk);
+    const taken = [{ position, takenAt }, ...this.#snapshots.filter((other) => other.position !== position)];
+    const kept = new Set<number>(await listSnapshots(disk));
+    this.#snapshots = taken.filter((each) => kept.has(each.position)).toSorted((x, y) => y.position - x.position);
   }
 
-  #isBelowSnapshots(file: WalFile): boolean {
+  #canGo(file: WalFile): boolean {
     const older = this.#snapshots[1];
-    return older !== undefined && file.end <= older;
+    const isBelow = older !== undefined && file.end <= older.position;
+    return isBelow && isUnused(file) && file.freedAt !== undefined && this.isForgotten(file.freedAt);
   }
 
   async #removeUnused(): Promise<void> {
-    const unused = this.#closed.filter((file) => file.indexed && isUnused(file) && this.#isBelowSnapshots(file));
+    this.#markFreed();
+    const unused = this.#closed.filter((file) => this.#canGo(file));
     for (const file of unused) {
       this.#options.reader.forget(file);
       await removeIfThere(this.#options.disk, file.indexName);
@@ -133,7 +181,7 @@ export class Files {
 }
 
 function isUnused(file: WalFile): boolean {
-  return file.users === 0 && file.readers === 0;
+  return file.indexed && file.users === 0 && file.readers === 0;
 }
 
 async function removeIfThere(disk: Disk, name: string): Promise<void> {

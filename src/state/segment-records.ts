@@ -11,6 +11,8 @@ const segmentFields = {
   walPosition: offset64(),
   /** 0: made of a WAL file; n: of segments of lower levels. */
   level: int8(),
+  /** Of all batches that were put into it. */
+  batchBytes: offset64(),
   /** CRC-32C of the whole part. */
   parts: array()({ kind: int8(), sizeBytes: offset64(), crc: int64() }),
 };

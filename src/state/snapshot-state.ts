@@ -171,8 +171,8 @@ function segmentsOf({ ranges }: PartitionLog): Segment[] {
   return ranges.map(({ file }) => file).filter((file) => file instanceof Segment);
 }
 
-function segmentSliceOf({ id, walPosition, level, sizeBytes, crc }: Segment): Slice {
-  return { type: 5, value: { id, walPosition, level, parts: [{ kind: PART_BATCHES, sizeBytes, crc }] } };
+function segmentSliceOf({ id, walPosition, level, batchBytes, sizeBytes, crc }: Segment): Slice {
+  return { type: 5, value: { id, walPosition, level, batchBytes, parts: [{ kind: PART_BATCHES, sizeBytes, crc }] } };
 }
 
 function toEntries(overrides: ReadonlyMap<string, string>): { key: string; value: string }[] {

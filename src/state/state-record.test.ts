@@ -88,6 +88,7 @@ const SEGMENT = {
   id: SEGMENT_ID,
   walPosition: 2 ** 40,
   level: 2,
+  batchBytes: 2 ** 32,
   parts: [{ kind: 1, sizeBytes: 2 ** 33, crc: 0xdeadbeef }],
 };
 

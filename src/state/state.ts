@@ -354,10 +354,10 @@ export class State {
   }
 }
 
-function segmentOf({ id, walPosition, level, parts }: Message<typeof segmentSlice>): Segment {
+function segmentOf({ id, walPosition, level, batchBytes, parts }: Message<typeof segmentSlice>): Segment {
   const batches = parts.find(({ kind }) => kind === PART_BATCHES);
   assert(batches !== undefined, "a segment has a part with its batches");
-  return new Segment({ id, walPosition, level, sizeBytes: batches.sizeBytes, crc: Number(batches.crc) });
+  return new Segment({ id, walPosition, level, batchBytes, sizeBytes: batches.sizeBytes, crc: Number(batches.crc) });
 }
 
 /** A range of a closed file, as a state record or a snapshot tells of it. */

@@ -76,7 +76,7 @@ export interface VerifyJob {
   readonly segment: SegmentSource & { readonly crc: number };
 }
 
-export type Job = ConvertJob | MergeJob | CompactJob | VerifyJob;
+export type Job = ConvertJob | MergeJob | VerifyJob;
 
 /** How far the compaction of a partition came. */
 export interface CompactedPartition {

@@ -8,10 +8,12 @@
  * After each scenario its connections are closed, and then the broker must hold nothing of them any more: no memory, no
  * waiting fetch, no borrowed block. Then it must stop in good order.
  */
+
 import assert from "node:assert/strict";
 import { KafkaClient } from "../../sim/kafka-client.ts";
 import type { DiskFaults } from "../../sim/sim-disk.ts";
 import type { SimConnection } from "../../sim/sim-network.ts";
+import { SimWorkers } from "../../sim/sim-worker.ts";
 import { CRASHED, type SimProcess, Simulation } from "../../sim/simulation.ts";
 import type { Uuid } from "../../src/base/uuid.ts";
 import type { Broker } from "../../src/broker/broker.ts";
@@ -93,7 +95,7 @@ export class BrokerLives {
     const lines: string[] = [];
     const { clock, random, disk, network } = process;
     const running = await startBroker({
-      ports: { clock, random, disk, network },
+      ports: { clock, random, disk, network, storageWorker: new SimWorkers({ clock, disk }) },
       settings: loaded.settings,
       log: (line) => void lines.push(line),
       fail,

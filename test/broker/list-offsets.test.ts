@@ -1,11 +1,12 @@
 /** ListOffsets and OffsetForLeaderEpoch: where in a partition something is. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import fc from "fast-check";
 import type { KafkaClient } from "../../sim/kafka-client.ts";
 import type { Int64 } from "../../src/base/int64.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { MAX_FALSE_BATCHES } from "../../src/broker/timestamp-search.ts";
+import { type AppliedBatch, PartitionLog } from "../../src/log/partition-log.ts";
 import { APIS } from "../../src/protocol/apis.ts";
 import { errorName } from "../../src/protocol/errors.ts";
 import { encodeBatch } from "../../src/protocol/record.ts";
@@ -165,16 +166,20 @@ test("isolation levels see the same as long as there are no transactions", async
 });
 
 test("hazard: the end is that of what is durable", async () => {
-  await withBroker(async ({ connect, broker, until }) => {
+  await withBroker(async ({ connect, broker }) => {
     const client = connect();
     await createTopic(client, "t");
+    const partition = broker.store.state.topic("t")!.partitions[0]!;
+    const appended = Promise.withResolvers<void>();
+    mock.method(partition, "applyBatch", (batch: AppliedBatch) => {
+      PartitionLog.prototype.applyBatch.call(partition, batch);
+      appended.resolve();
+    });
     const produced = produceTimes(connect(), [[1]]);
-    await until(() => broker.store.state.topic("t")!.partitions[0]!.endOffset === 1);
-    const asked = listOffset(client, { timestamp: LATEST });
-    const { highWatermark } = broker.store.state.topic("t")!.partitions[0]!;
-    assert.equal(highWatermark, 0);
-    const { offset } = await asked;
-    assert.ok(offset === 0 || broker.store.state.topic("t")!.partitions[0]!.highWatermark === 1);
+    await appended.promise;
+    assert.deepEqual([partition.highWatermark, partition.endOffset], [0, 1]);
+    const { offset } = await listOffset(client, { timestamp: LATEST });
+    assert.ok(offset === 0 || partition.highWatermark === 1);
     await produced;
     assert.equal((await listOffset(client, { timestamp: LATEST })).offset, 1);
   });

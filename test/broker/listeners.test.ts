@@ -40,6 +40,7 @@ async function withBroker(body: (running: RunningBroker) => Promise<void>): Prom
       random: createNodeRandom(),
       disk: createNodeDisk(folder),
       network: createNodeNetwork(),
+      storageWorker: { launch: () => assert.fail("there is nothing to store") },
     },
     settings: loaded.settings,
     log: () => undefined,

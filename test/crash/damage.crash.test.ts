@@ -24,7 +24,7 @@ const NO_SNAPSHOTS = { "snapshot.interval.bytes": "1000000000", "log.retention.c
 
 /** A broker that was killed behind a busy life. */
 async function killedWorld(options: WorldOptions, before?: (world: World) => Promise<void>): Promise<World> {
-  const world = new World({ ...options, settings: { ...NO_SNAPSHOTS, ...options.settings } });
+  const world = new World({ withoutSegments: true, ...options, settings: { ...NO_SNAPSHOTS, ...options.settings } });
   const workload = new Workload(world, { adminSteps: 0, requests: 12 });
   await world.start();
   await before?.(world);
@@ -235,7 +235,7 @@ describe("damage in the log", () => {
 
     it(`is told from a torn tail by the index of a file that was sealed (${kind} in the last group of all)`, async () => {
       for (const seed of seeds(8)) {
-        const world = new World({ seed, settings: NO_SNAPSHOTS });
+        const world = new World({ withoutSegments: true, seed, settings: NO_SNAPSHOTS });
         const client = new ScriptedClient(world);
         await world.start();
         const [place] = (await client.createTopic("orders")).partitions;
@@ -301,7 +301,7 @@ describe("a death while damage is mended", () => {
   it("hazard: offsets are given out twice, because what told of them was already replaced", async () => {
     for (const seed of seeds(1)) {
       for (let operation = 1; operation <= MENDING_OPERATIONS; operation += isSoak ? 1 : 3) {
-        const world = new World({ seed, settings: NO_SNAPSHOTS });
+        const world = new World({ withoutSegments: true, seed, settings: NO_SNAPSHOTS });
         const client = new ScriptedClient(world);
         await world.start();
         const [quiet, busy] = [await client.createTopic("quiet"), await client.createTopic("busy")];
@@ -463,7 +463,7 @@ describe("lost state records", () => {
   it("hazard: recreating a topic shows old records, also when its deletion and creation are lost", async () => {
     for (const seed of seeds(3)) {
       for (const isCreationKept of [true, false]) {
-        const world = new World({ seed, settings: NO_SNAPSHOTS });
+        const world = new World({ withoutSegments: true, seed, settings: NO_SNAPSHOTS });
         const client = new ScriptedClient(world);
         await world.start();
         const older = await client.createTopic("sessions", { partitions: 2 });
@@ -506,7 +506,7 @@ describe("what a cut leaves behind", () => {
     let tails = 0;
     for (const seed of seeds(100)) {
       const settings = { ...NO_SNAPSHOTS, "wal.indexing.interval.ms": "1000000" };
-      const world = new World({ seed, settings });
+      const world = new World({ withoutSegments: true, seed, settings });
       world.simulation.crashAt(30 + seed, "kill");
       const workload = new Workload(world, { idempotentProducers: 6, plainProducers: 3 });
       workload.start();

@@ -2,6 +2,7 @@
  * What may stay on the disk. Every file has to be one that the broker knows and needs; what a crash has left behind, or
  * retention has let go of, must be gone once housekeeping has had its turn.
  */
+import { CRASHED } from "../../sim/simulation.ts";
 import { parseWalFileName, type WalFile } from "../../src/log/wal-file.ts";
 import { Died, ScriptedClient } from "./scripted-client.ts";
 import type { World } from "./world.ts";
@@ -25,7 +26,9 @@ export async function checkLeftovers(world: World): Promise<boolean> {
     await world.pass(ageMs + (world.settings.config["wal.sync"] === "interval" ? syncMs : 0) + HOUSEKEEPING_MS);
     if (!world.alive) return false;
   }
-  const { files, wal } = world.running.broker.store;
+  const { storage, store } = world.running.broker;
+  const { files, wal, state } = store;
+  if ((await world.simulation.run(() => files.idle())) === CRASHED) return false;
   for (const file of unused) {
     if (files.closed.includes(file)) throw new Leftover(`${file.name} holds nothing that any partition needs`);
   }
@@ -36,6 +39,11 @@ export async function checkLeftovers(world: World): Promise<boolean> {
     if (name.startsWith("wal/") && !known.has(name) && !name.endsWith(".cut") && !isNewer(name, files.closed.at(-1))) {
       throw new Leftover(`${name} belongs to no file of the log`);
     }
+  }
+  const segments = new Set([...state.segments.values()].map(({ name }) => name));
+  for (const name of names) {
+    const isKnown = segments.has(name) || storage.isWriting(name);
+    if (name.startsWith("segments/") && !isKnown) throw new Leftover(`${name} belongs to nothing`);
   }
   // A crash can leave a third snapshot; the next one that is taken removes it.
   const snapshots = names.filter((name) => name.endsWith(".snapshot"));

@@ -9,9 +9,11 @@ import { KafkaClient } from "../../sim/kafka-client.ts";
 import { LogModel } from "../../sim/log-model.ts";
 import type { DiskFaults } from "../../sim/sim-disk.ts";
 import { NO_NETWORK_FAULTS } from "../../sim/sim-network.ts";
+import { SimWorkers, type WorkerFate } from "../../sim/sim-worker.ts";
 import { CRASHED, type CrashKind, type SimProcess, Simulation } from "../../sim/simulation.ts";
 import { type RunningBroker, startBroker } from "../../src/broker/start.ts";
 import { type BrokerSettings, loadSettings } from "../../src/config/load.ts";
+import type { ChildLauncher } from "../../src/ports/child.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Disk } from "../../src/ports/disk.ts";
 import type { State } from "../../src/state/state.ts";
@@ -28,6 +30,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   "read.buffer.bytes": "1048576",
   "log.retention.check.interval.ms": "25",
   "auto.create.topics.enable": "false",
+  "segment.delete.delay.ms": "0",
 };
 
 export interface WorldOptions {
@@ -39,11 +42,17 @@ export interface WorldOptions {
   readonly resetRate?: number;
   /** Puts something between broker and disk: how canaries are let in. */
   readonly wrapDisk?: (disk: Disk) => Disk;
+  /** What becomes of storage workers, at each of their disk operations in a life. */
+  readonly workerFate?: (operation: number) => WorkerFate;
+  /** Nothing leaves the write-ahead log: the storage worker takes jobs, and does none. */
+  readonly withoutSegments?: boolean;
   /** Sees each broker before anything is sent to it. */
   readonly onBroker?: (running: RunningBroker) => void;
   /** Leaves the folds alone, for canaries that clients must catch. */
   readonly withoutJournal?: boolean;
 }
+
+const IDLE_WORKER: ChildLauncher = { launch: () => ({ send: () => undefined, end: () => undefined }) };
 
 /** Recovery speaks of damage where there is none. */
 export class FalseAlarm extends Error {
@@ -72,6 +81,8 @@ export class World {
   /** Why the broker of this life ended itself. */
   failure: unknown;
   readonly #options: WorldOptions;
+  /** The storage workers of this life. */
+  workers!: SimWorkers;
   #running: RunningBroker | undefined;
   #process: SimProcess;
   /** Lives since the last one that listened. */
@@ -117,9 +128,11 @@ export class World {
     const settings = given ? settingsOf({ ...SETTINGS, ...this.#options.settings, ...overrides }) : this.settings;
     const { clock, random, network } = process;
     const disk = wrapDisk?.(process.disk) ?? process.disk;
+    const { workerFate: fate, withoutSegments } = this.#options;
+    this.workers = new SimWorkers({ clock, disk, ...(fate === undefined ? {} : { fate }) });
     const started = await this.simulation.run(() =>
       startBroker({
-        ports: { clock, random, network, disk },
+        ports: { clock, random, network, disk, storageWorker: withoutSegments === true ? IDLE_WORKER : this.workers },
         settings,
         log: (line) => void this.lines.push(line),
         fail: (error) => {

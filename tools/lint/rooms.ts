@@ -5,7 +5,7 @@
 
 /**
  * Each room, with the rooms it builds upon. It may import those, and all that they build upon. `main` (the file
- * `main.ts`) puts the parts together; `io` is known to nothing but it and the command line.
+ * `main.ts`) puts the parts together, `storage-worker` those of the storage worker; `io` is known to nothing but it and the command line.
  */
 const BUILT_UPON = {
   base: [],
@@ -22,6 +22,7 @@ const BUILT_UPON = {
   http: ["broker"],
   io: ["ports"],
   main: ["http", "indexer", "query", "io"],
+  "storage-worker": ["storage", "io"],
   cli: ["main"],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -51,6 +52,7 @@ export const MODULES: { readonly [R in Room]?: ReadonlySet<string> } = {
   protocol: new Set(["node:module"]), // the native codecs are loaded when first needed
   http: new Set(["node:http", "node:stream"]),
   main: new Set(["node:process", "node:os", "node:module"]),
+  "storage-worker": new Set(["node:process", "node:os", "node:worker_threads"]),
   cli: new Set(["node:process", "node:os", "node:module"]),
 };
 

@@ -78,6 +78,7 @@ class PendingFetch implements PartitionWaiter, ParkedFetch {
     const bounds = {
       maxBytes: Math.min(request.maxBytes, broker.store.state.broker["fetch.max.bytes"]),
       readCommitted: request.isolationLevel === READ_COMMITTED,
+      turn: () => this.#exchange.whenNext(),
     };
     this.#state = "reading";
     const fetched = readFetch(broker, this.#plan.partitions, bounds, this.#usesTopicIds);

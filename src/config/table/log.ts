@@ -67,6 +67,39 @@ export const LOG = {
     max: 22,
     scope: "cluster-wide",
   }),
+  "log.roll.hours": int(168, "The default of topic `segment.ms` in hours, where `log.roll.ms` is not set.", {
+    min: 1,
+    importance: "high",
+  }),
+  "log.roll.ms": long(null, "The default of topic `segment.ms`.", { importance: "high", scope: "cluster-wide" }),
+  "log.segment.bytes": int(1073741824, "The default of topic `segment.bytes`.", {
+    min: 1048576,
+    importance: "high",
+    scope: "cluster-wide",
+  }),
+  "log.cleaner.backoff.ms": long(15000, "How long the cleaner rests when there is nothing to clean.", {
+    min: 0,
+    scope: "cluster-wide",
+  }),
+  "log.cleaner.dedupe.buffer.size": long(134217728, "Memory of the cleaner for keys.", { scope: "cluster-wide" }),
+  "log.cleaner.delete.retention.ms": long(86400000, "The default of topic `delete.retention.ms`.", {
+    min: 0,
+    scope: "cluster-wide",
+  }),
+  "log.cleaner.enable": boolean(true, "Whether topics with `cleanup.policy=compact` are compacted."),
+  "log.cleaner.max.compaction.lag.ms": long(MAX_LONG, "The default of topic `max.compaction.lag.ms`.", {
+    min: 1,
+    scope: "cluster-wide",
+  }),
+  "log.cleaner.min.cleanable.ratio": double(0.5, "The default of topic `min.cleanable.dirty.ratio`.", {
+    min: 0,
+    max: 1,
+    scope: "cluster-wide",
+  }),
+  "log.cleaner.min.compaction.lag.ms": long(0, "The default of topic `min.compaction.lag.ms`.", {
+    min: 0,
+    scope: "cluster-wide",
+  }),
   ...withoutMeaning("the lz4 codec in use has one level", {
     "compression.lz4.level": int(9, "The default of topic `compression.lz4.level`.", {
       min: 1,
@@ -74,7 +107,7 @@ export const LOG = {
       scope: "cluster-wide",
     }),
   }),
-  ...withoutMeaning("one log holds all partitions, there are no files for each: see wal.segment.bytes", {
+  ...withoutMeaning("files hold many partitions: see wal.segment.bytes and segment.delete.delay.ms", {
     "log.dir.failure.timeout.ms": long(
       30000,
       "How long a broker with a failed folder may go without telling the controller.",
@@ -89,22 +122,12 @@ export const LOG = {
       scope: "cluster-wide",
     }),
     "log.preallocate": boolean(false, "The default of topic `preallocate`.", { scope: "cluster-wide" }),
-    "log.roll.hours": int(168, "The default of topic `segment.ms` in hours, where `log.roll.ms` is not set.", {
-      min: 1,
-      importance: "high",
-    }),
     "log.roll.jitter.hours": int(
       0,
       "The default of topic `segment.jitter.ms` in hours, where `log.roll.jitter.ms` is not set.",
       { min: 0, importance: "high" },
     ),
     "log.roll.jitter.ms": long(null, "The default of topic `segment.jitter.ms`.", {
-      importance: "high",
-      scope: "cluster-wide",
-    }),
-    "log.roll.ms": long(null, "The default of topic `segment.ms`.", { importance: "high", scope: "cluster-wide" }),
-    "log.segment.bytes": int(1073741824, "The default of topic `segment.bytes`.", {
-      min: 1048576,
       importance: "high",
       scope: "cluster-wide",
     }),
@@ -144,17 +167,7 @@ export const LOG = {
       importance: "high",
     }),
   }),
-  ...withoutMeaning("compaction is not part of this version yet", {
-    "log.cleaner.backoff.ms": long(15000, "How long the cleaner rests when there is nothing to clean.", {
-      min: 0,
-      scope: "cluster-wide",
-    }),
-    "log.cleaner.dedupe.buffer.size": long(134217728, "Memory of the cleaner for keys.", { scope: "cluster-wide" }),
-    "log.cleaner.delete.retention.ms": long(86400000, "The default of topic `delete.retention.ms`.", {
-      min: 0,
-      scope: "cluster-wide",
-    }),
-    "log.cleaner.enable": boolean(true, "Whether topics with `cleanup.policy=compact` are compacted."),
+  ...withoutMeaning("the storage worker compacts, one topic at a time", {
     "log.cleaner.io.buffer.load.factor": double(0.9, "How full the cleaner's memory for keys may become.", {
       scope: "cluster-wide",
     }),
@@ -167,19 +180,6 @@ export const LOG = {
       "Bytes a second the cleaner reads and writes at most.",
       { scope: "cluster-wide" },
     ),
-    "log.cleaner.max.compaction.lag.ms": long(MAX_LONG, "The default of topic `max.compaction.lag.ms`.", {
-      min: 1,
-      scope: "cluster-wide",
-    }),
-    "log.cleaner.min.cleanable.ratio": double(0.5, "The default of topic `min.cleanable.dirty.ratio`.", {
-      min: 0,
-      max: 1,
-      scope: "cluster-wide",
-    }),
-    "log.cleaner.min.compaction.lag.ms": long(0, "The default of topic `min.compaction.lag.ms`.", {
-      min: 0,
-      scope: "cluster-wide",
-    }),
     "log.cleaner.threads": int(1, "Threads that compact.", { min: 0, scope: "cluster-wide" }),
   }),
 };

@@ -19,9 +19,15 @@ export const STORAGE = {
   }),
   "wal.indexing.interval.ms": int(
     30000,
-    "A file of the write-ahead log is sealed when it has this age; -1 seals by size only.",
+    "A file of the write-ahead log is sealed when it has this age, and becomes a segment; -1 seals by size only.",
     { min: 1, or: -1 },
   ),
+  "wal.backlog.max.bytes": long(
+    4096 * MIB,
+    "Sealed files that wait for becoming segments. Producers are slowed from half of it on, and stopped at all of it.",
+    { min: 128 * MIB },
+  ),
+  "segment.delete.delay.ms": long(60000, "How long a segment stays after nothing refers to it any more.", { min: 0 }),
   "wal.group.max.bytes": int(4 * MIB, "Bytes gathered for one write and sync; one larger request goes alone.", {
     min: 64 * 1024,
     max: 64 * MIB,

@@ -4,7 +4,7 @@ import { boolean, double, int, list, long, MAX_LONG, string, withoutMeaning } fr
 export const TOPIC = {
   "cleanup.policy": list(
     ["delete"],
-    "Whether old records are deleted. With compact each needs a key, but none are compacted yet.",
+    "Whether old records are deleted, or only those for whose key there is a newer one (compact: each needs a key).",
     {
       members: ["compact", "delete"],
     },
@@ -29,23 +29,31 @@ export const TOPIC = {
   ...withoutMeaning("the lz4 codec in use has one level", {
     "compression.lz4.level": int(9, "The level of batches packed anew with lz4.", { min: 1, max: 17 }),
   }),
-  ...withoutMeaning("compaction is not part of this version yet", {
-    "delete.retention.ms": long(86400000, "How long a tombstone is kept after compaction.", { min: 0 }),
-    "max.compaction.lag.ms": long(MAX_LONG, "The longest time a record is left uncompacted.", { min: 1 }),
-    "min.cleanable.dirty.ratio": double(0.5, "The uncompacted share of a log from which it is compacted.", {
-      min: 0,
-      max: 1,
-    }),
-    "min.compaction.lag.ms": long(0, "The shortest time a record is left uncompacted.", { min: 0 }),
+  "delete.retention.ms": long(86400000, "How long a tombstone is kept after compaction.", { min: 0 }),
+  "max.compaction.lag.ms": long(MAX_LONG, "The longest time a record is left uncompacted.", { min: 1 }),
+  "min.cleanable.dirty.ratio": double(0.5, "The uncompacted share of a log from which it is compacted.", {
+    min: 0,
+    max: 1,
   }),
-  ...withoutMeaning("one log holds all partitions, there are no files for each: see wal.segment.bytes", {
-    "file.delete.delay.ms": long(60000, "How long a file stays after it was given up.", { min: 0 }),
+  "min.compaction.lag.ms": long(0, "The shortest time a record is left uncompacted.", { min: 0 }),
+  "segment.bytes": int(1073741824, "Bytes of a partition that merged segments keep together, and retention lets go.", {
+    min: 1048576,
+  }),
+  "segment.ms": long(604800000, "Time of a partition that merged segments keep together, and retention lets go.", {
+    min: 1,
+  }),
+  ...withoutMeaning("files hold many partitions: see wal.segment.bytes and segment.delete.delay.ms", {
+    "file.delete.delay.ms": long(
+      60000,
+      "How long a file stays after it was given up: see log.segment.delete.delay.ms.",
+      {
+        min: 0,
+      },
+    ),
     "index.interval.bytes": int(4096, "Bytes between two entries of an index.", { min: 0 }),
     preallocate: boolean(false, "Whether a file is made with its full size."),
-    "segment.bytes": int(1073741824, "The size at which a partition starts another file.", { min: 1048576 }),
     "segment.index.bytes": int(10485760, "The size of an index file.", { min: 4 }),
     "segment.jitter.ms": long(0, "Randomness in the time of another file.", { min: 0 }),
-    "segment.ms": long(604800000, "The age at which a partition starts another file.", { min: 1 }),
   }),
   ...withoutMeaning("wal.sync says when records are synced to disk", {
     "flush.messages": long(MAX_LONG, "Records after which the log is synced.", { min: 1 }),

@@ -1,0 +1,20 @@
+/** The storage worker's thread: jobs come as messages, and so do the answers. */
+import os from "node:os";
+import process from "node:process";
+import { parentPort, workerData } from "node:worker_threads";
+import { createNodeDisk } from "./io/node-disk.ts";
+import type { Request } from "./storage/jobs.ts";
+import { StorageWorker } from "./storage/worker.ts";
+
+/** It gets what the broker and its clients leave: of Linux, where this is of the calling thread alone. */
+const NICENESS = 10;
+
+const { folder } = workerData as { readonly folder: string };
+try {
+  if (process.platform === "linux") os.setPriority(0, NICENESS);
+} catch {
+  // not allowed here: then it competes with the broker on equal terms
+}
+const port = parentPort!;
+const worker = new StorageWorker(createNodeDisk(folder), (answer) => port.postMessage(answer));
+port.on("message", (request: Request) => void worker.take(request));

@@ -1,0 +1,101 @@
+/** What a job is to move, and the state record that says it was done. */
+import type { FileRange } from "../log/log-file.ts";
+import { PART_BATCHES } from "../state/segment-records.ts";
+import type { Topic } from "../state/state.ts";
+import type { StateRecord } from "../state/state-record.ts";
+import type { DirectoryRow, SegmentIdentity } from "./segment-format.ts";
+import type { WrittenSegment } from "./segment-writer.ts";
+
+/** Neighbouring ranges of one partition that become one range of an output. */
+interface Moved {
+  readonly topic: Topic;
+  readonly ranges: readonly FileRange[];
+  /** Place of the segment among the outputs. */
+  readonly output: number;
+}
+
+type BatchesMoved = Extract<StateRecord, { type: 10 }>["value"];
+type TopicMove = BatchesMoved["topics"][number];
+
+export class MovePlan {
+  readonly #outputs: readonly { readonly identity: SegmentIdentity; readonly level: number }[];
+  readonly #moved: Moved[] = [];
+
+  constructor(outputs: readonly { readonly identity: SegmentIdentity; readonly level: number }[]) {
+    this.#outputs = outputs;
+  }
+
+  get identities(): SegmentIdentity[] {
+    return this.#outputs.map(({ identity }) => identity);
+  }
+
+  add(moved: Moved): void {
+    this.#moved.push(moved);
+  }
+
+  /** Undefined unless every byte that was to be moved is in what was written. */
+  record(written: readonly (WrittenSegment | undefined)[]): StateRecord | undefined {
+    const rows = written.map((segment) => new Map(segment?.ranges.map((row) => [keyOf(row), row])));
+    const topics = new Map<Topic, TopicMove["partitions"][number][]>();
+    const segments = new SegmentList(this.#outputs, written);
+    for (const { topic, ranges, output } of this.#moved) {
+      const [first, last] = [ranges[0]!, ranges.at(-1)!];
+      const row = rows[output]?.get(keyOf(first));
+      const sizeBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);
+      if (row === undefined || row.endOffset !== last.endOffset || row.sizeBytes !== sizeBytes) return undefined;
+      const move = {
+        partition: first.partition,
+        from: first.firstOffset,
+        to: last.endOffset,
+        cleanedTo: -1,
+        horizonMs: -1,
+        ranges: [rangeOfRow(row, segments.place(output))],
+      };
+      const others = topics.get(topic);
+      if (others === undefined) topics.set(topic, [move]);
+      else others.push(move);
+    }
+    return {
+      type: 10,
+      value: {
+        segments: segments.listed,
+        topics: [...topics].map(([topic, partitions]) => ({ topicId: topic.id, partitions })),
+      },
+    };
+  }
+}
+
+/** The segments that a record tells of: those that were written. */
+export class SegmentList {
+  readonly listed: BatchesMoved["segments"][number][] = [];
+  readonly #places: number[] = [];
+
+  constructor(
+    outputs: readonly { readonly identity: SegmentIdentity; readonly level: number }[],
+    written: readonly (WrittenSegment | undefined)[],
+  ) {
+    outputs.forEach(({ identity: { id, walPosition }, level }, index) => {
+      const segment = written[index];
+      this.#places.push(this.listed.length);
+      if (segment === undefined) return;
+      const { sizeBytes, crc, ranges } = segment;
+      const batchBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);
+      this.listed.push({ id, walPosition, level, batchBytes, parts: [{ kind: PART_BATCHES, sizeBytes, crc }] });
+    });
+  }
+
+  /** Where an output stands in the list. */
+  place(output: number): number {
+    return this.#places[output]!;
+  }
+}
+
+/** A range as the record spells it. */
+export function rangeOfRow(row: DirectoryRow, segment: number): TopicMove["partitions"][number]["ranges"][number] {
+  const { firstOffset, endOffset, sizeBytes, maxTimestamp, rowsAt, rows, rowsCrc } = row;
+  return { segment, firstOffset, endOffset, sizeBytes, maxTimestamp, at: rowsAt, rows, crc: rowsCrc };
+}
+
+function keyOf(range: { readonly topicId: string; readonly partition: number; readonly firstOffset: number }): string {
+  return `${range.topicId}/${range.partition}/${range.firstOffset}`;
+}

@@ -1,0 +1,142 @@
+/** What there is to do: which files become segments, and which segments become larger ones. Decides, and does nothing. */
+import type { Uuid } from "../base/uuid.ts";
+import type { FileRange } from "../log/log-file.ts";
+import { Segment } from "../log/segment.ts";
+import type { WalFile } from "../log/wal-file.ts";
+import type { State, Topic } from "../state/state.ts";
+
+/** So many segments of a kind and level become one of the next level. */
+export const FAN_IN = 8;
+/** Larger segments stay as they are. */
+export const MERGED_BYTES = 256 * 1024 * 1024;
+/** What one merge takes in at most. */
+const MERGE_INPUT_BYTES = 1024 * 1024 * 1024;
+/** A topic with so much in a merge gets a segment of its own; the others share one. */
+export const OWN_SEGMENT_BYTES = 16 * 1024 * 1024;
+/** A segment of which less than this share is still referred to is written anew. */
+const LIVE_SHARE = 0.5;
+
+/** Ranges of a partition, next to each other, that become one. Oldest first. */
+export interface RangeGroup {
+  readonly topic: Topic;
+  readonly partition: number;
+  readonly ranges: readonly FileRange<Segment>[];
+}
+
+export interface MergePlan {
+  readonly inputs: readonly Segment[];
+  /** One for each segment to write. */
+  readonly outputs: readonly { readonly level: number; readonly groups: readonly RangeGroup[] }[];
+}
+
+/** The ranges that lie in a sealed file. */
+export function rangesIn(state: State, file: WalFile): { readonly topic: Topic; readonly range: FileRange }[] {
+  const found: { topic: Topic; range: FileRange }[] = [];
+  for (const topic of state.topics()) {
+    for (const partition of topic.partitions) {
+      for (const range of partition.ranges) if (range.file === file) found.push({ topic, range });
+    }
+  }
+  return found;
+}
+
+/** What to merge next; undefined when nothing is worth it. `busy` segments are left alone. */
+export function planMerge(state: State, busy: ReadonlySet<Segment>): MergePlan | undefined {
+  const owners = ownersOf(state);
+  const free = [...state.segments.values()].filter((segment) => segment.users > 0 && !busy.has(segment));
+  const inputs = sparse(free) ?? alike(free, owners);
+  return inputs === undefined ? undefined : mergeOf(state, inputs);
+}
+
+/** Segments that mostly hold what nobody refers to any more. */
+function sparse(segments: readonly Segment[]): Segment[] | undefined {
+  const segment = segments.find(({ liveBytes, batchBytes }) => liveBytes < batchBytes * LIVE_SHARE);
+  return segment === undefined ? undefined : [segment];
+}
+
+/** Enough segments of one level that belong to the same topic, or to several. */
+function alike(segments: readonly Segment[], owners: ReadonlyMap<Segment, Uuid | "shared">): Segment[] | undefined {
+  const kinds = new Map<string, Segment[]>();
+  for (const segment of segments) {
+    if (segment.sizeBytes >= MERGED_BYTES) continue;
+    const kind = `${segment.level}/${owners.get(segment)}`;
+    const others = kinds.get(kind);
+    if (others === undefined) kinds.set(kind, [segment]);
+    else others.push(segment);
+  }
+  for (const kind of kinds.values()) {
+    if (kind.length < FAN_IN) continue;
+    const oldest = kind.toSorted((a, b) => a.walPosition - b.walPosition).slice(0, FAN_IN);
+    let bytes = 0;
+    const inputs = oldest.filter((segment) => (bytes += segment.sizeBytes) <= MERGE_INPUT_BYTES);
+    if (inputs.length > 1) return inputs;
+  }
+  return undefined;
+}
+
+/** The topic that a segment's ranges belong to. */
+function ownersOf(state: State): Map<Segment, Uuid | "shared"> {
+  const owners = new Map<Segment, Uuid | "shared">();
+  for (const topic of state.topics()) {
+    for (const { ranges } of topic.partitions) {
+      for (const { file } of ranges) {
+        if (!(file instanceof Segment)) continue;
+        const owner = owners.get(file);
+        if (owner === undefined) owners.set(file, topic.id);
+        else if (owner !== topic.id) owners.set(file, "shared");
+      }
+    }
+  }
+  return owners;
+}
+
+function mergeOf(state: State, inputs: readonly Segment[]): MergePlan {
+  const chosen = new Set(inputs);
+  const highest = Math.max(...inputs.map((segment) => segment.level));
+  const level = inputs.length === 1 ? highest : highest + 1;
+  const outputs: { level: number; groups: RangeGroup[] }[] = [];
+  const shared: RangeGroup[] = [];
+  for (const topic of state.topics()) {
+    const groups = topic.partitions.flatMap(({ partition, ranges }) => groupsOf(topic, partition, ranges, chosen));
+    const bytes = groups.reduce((sum, { ranges }) => sum + bytesOf(ranges), 0);
+    if (bytes >= OWN_SEGMENT_BYTES) outputs.push({ level, groups });
+    else shared.push(...groups);
+  }
+  if (shared.length > 0) outputs.push({ level, groups: shared });
+  return { inputs, outputs };
+}
+
+/** Neighbours among the chosen, no more together than segment.bytes and segment.ms allow. */
+function groupsOf(
+  topic: Topic,
+  partition: number,
+  ranges: readonly FileRange[],
+  chosen: ReadonlySet<Segment>,
+): RangeGroup[] {
+  const groups: FileRange<Segment>[][] = [];
+  let group: FileRange<Segment>[] | undefined;
+  for (const range of ranges) {
+    if (!isOf(range, chosen)) {
+      group = undefined;
+    } else if (group !== undefined && mayJoin(topic, group, range)) {
+      group.push(range);
+    } else {
+      group = [range];
+      groups.push(group);
+    }
+  }
+  return groups.map((each) => ({ topic, partition, ranges: each }));
+}
+
+function isOf(range: FileRange, chosen: ReadonlySet<Segment>): range is FileRange<Segment> {
+  return range.file instanceof Segment && chosen.has(range.file);
+}
+
+function mayJoin(topic: Topic, group: readonly FileRange[], range: FileRange): boolean {
+  const { "segment.bytes": maxBytes, "segment.ms": maxMs } = topic.config;
+  return bytesOf(group) + range.sizeBytes <= maxBytes && range.maxTimestamp - group[0]!.maxTimestamp <= maxMs;
+}
+
+function bytesOf(ranges: readonly FileRange[]): number {
+  return ranges.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}

@@ -1,0 +1,336 @@
+/**
+ * What becomes of batches after the write-ahead log: sealed files turn into segments, segments into larger ones, and what
+ * nothing refers to any more goes away. Runs in the background, one decision after the other; the work itself is done by
+ * the storage worker, and what comes of it counts when a state record says so.
+ *
+ * What a crash can leave: a segment that no state record tells of. It is found by a look through the folder (`scrub.ts`).
+ * A file whose batches have moved stays until two snapshots know of the move; so not even a damaged log lets anything
+ * refer to what is gone.
+ */
+import { newUuid } from "../base/uuid.ts";
+import { SEGMENT_FOLDER, type Segment, segmentName } from "../log/segment.ts";
+import type { WalFile } from "../log/wal-file.ts";
+import type { ChildLauncher } from "../ports/child.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
+import { type Disk, IoError } from "../ports/disk.ts";
+import type { Random } from "../ports/random.ts";
+import type { Store } from "../state/store.ts";
+import { MovePlan } from "./move.ts";
+import { planMerge, rangesIn } from "./plan.ts";
+import { scrub } from "./scrub.ts";
+import { JobError, WorkerClient } from "./worker-client.ts";
+
+/** Files that become segments at the same time. */
+const CONVERSIONS_AT_ONCE = 2;
+/** How often is looked for what has become due by time alone. */
+const CHECK_MS = 5_000;
+const SCRUB_MS = 600_000;
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 60_000;
+/** A producer is held back so long at three quarters of the backlog's bound, and more beyond. */
+const SLOW_DOWN_MS = 10;
+const LONGEST_DELAY_MS = 1_000;
+
+export interface StorageOptions {
+  readonly store: Store;
+  readonly launcher: ChildLauncher;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  /** State records may have been lost: what nothing refers to may be all that is left. */
+  readonly keepOrphans: boolean;
+  readonly log: (line: string) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+export class Storage {
+  readonly #options: StorageOptions;
+  readonly #worker: WorkerClient;
+  readonly #converting = new Set<WalFile>();
+  /** Files with damage: they stay as they are. */
+  readonly #stuck = new Set<WalFile>();
+  /** Segments that are being merged, and those that cannot be: they have damage. */
+  readonly #merging = new Set<Segment>();
+  #mergeActive = false;
+  /** Names of segments that are being written. */
+  readonly #writing = new Set<string>();
+  #mergeDue = true;
+  #retryMs = FIRST_RETRY_MS;
+  #waitsForRetry = false;
+  readonly #timers = new Map<string, Timer>();
+  #stopped = false;
+  readonly #idleWaiters: (() => void)[] = [];
+
+  constructor(options: StorageOptions) {
+    this.#options = options;
+    const { launcher, clock, log } = options;
+    this.#worker = new WorkerClient({ launcher, clock, log });
+  }
+
+  /** Takes up what was left, and goes on by itself. */
+  start(): void {
+    this.#options.store.files.indexed = () => this.#pump();
+    const look = async (): Promise<void> => {
+      this.#mergeDue = true;
+      this.#pump();
+      await this.#collectGarbage();
+    };
+    const { broker } = this.#options.store.state;
+    this.#every("check", Math.min(CHECK_MS, broker["log.retention.check.interval.ms"]), look);
+    this.#every("scrub", SCRUB_MS, () => this.#scrub());
+    this.#inBackground(this.#scrub());
+    this.#pump();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#options.store.files.indexed = () => undefined;
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#worker.stop();
+  }
+
+  /** Bytes of sealed files that wait for becoming segments. */
+  get backlogBytes(): number {
+    let bytes = 0;
+    for (const file of this.#options.store.files.closed) {
+      if (file.users > 0 && !this.#stuck.has(file)) bytes += file.end - file.base;
+    }
+    return bytes;
+  }
+
+  /** How long a producer is to be held back, in ms: until it is asked again when the backlog is full. */
+  get delayMs(): number {
+    const half = this.#options.store.state.broker["wal.backlog.max.bytes"] / 2;
+    const over = (this.backlogBytes - half) / half;
+    if (over <= 0) return 0;
+    return over >= 1 ? LONGEST_DELAY_MS : Math.min((SLOW_DOWN_MS * over) / (1 - over), LONGEST_DELAY_MS);
+  }
+
+  get isFull(): boolean {
+    return this.backlogBytes >= this.#options.store.state.broker["wal.backlog.max.bytes"];
+  }
+
+  /** Whether a segment of this name is being written. */
+  isWriting(name: string): boolean {
+    return this.#writing.has(name);
+  }
+
+  /** Resolves when nothing is left to do for now. For tests and tools. */
+  async idle(): Promise<void> {
+    while (this.#busy || this.#next() !== undefined) {
+      await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    }
+  }
+
+  get #busy(): boolean {
+    return this.#converting.size > 0 || this.#mergeActive;
+  }
+
+  /** Begins what can be begun. */
+  #pump(): void {
+    if (this.#stopped || this.#waitsForRetry) return;
+    for (let begin = this.#next(); begin !== undefined; begin = this.#next()) {
+      this.#inBackground(begin());
+      if (this.#waitsForRetry) break;
+    }
+    if (!this.#busy) for (const wake of this.#idleWaiters.splice(0)) wake();
+  }
+
+  #next(): (() => Promise<void>) | undefined {
+    const { state, files } = this.#options.store;
+    if (this.#converting.size < CONVERSIONS_AT_ONCE) {
+      const file = files.closed.find(
+        (each) => each.indexed && each.users > 0 && !this.#converting.has(each) && !this.#stuck.has(each),
+      );
+      if (file !== undefined) return () => this.#convert(file);
+    }
+    if (this.#busy || !this.#mergeDue) return undefined;
+    this.#mergeDue = false;
+    const plan = planMerge(state, this.#merging);
+    return plan === undefined ? undefined : () => this.#merge(plan);
+  }
+
+  async #convert(file: WalFile): Promise<void> {
+    const { store, random } = this.#options;
+    this.#converting.add(file);
+    const identity = { id: newUuid(random), walPosition: file.base };
+    const ranges = rangesIn(store.state, file);
+    const move = new MovePlan([{ identity, level: 0 }]);
+    for (const { topic, range } of ranges) move.add({ topic, ranges: [range], output: 0 });
+    const outcome = await this.#run(
+      move,
+      () =>
+        this.#worker.run({
+          kind: "convert",
+          wal: { base: file.base, incarnation: file.incarnation, end: file.end },
+          output: identity,
+          ranges: ranges.map(({ topic, range: { partition, firstOffset, endOffset, stored } }) => ({
+            topicId: topic.id,
+            topicName: topic.name,
+            partition,
+            firstOffset,
+            endOffset,
+            ...stored!,
+          })),
+        }),
+      (message) => {
+        this.#stuck.add(file);
+        this.#options.log(`error: ${message}; ${file.name} is kept as it is, and read from as long as it is needed`);
+      },
+    );
+    this.#converting.delete(file);
+    if (outcome === "done") this.#mergeDue = true;
+    this.#pump();
+  }
+
+  async #merge(plan: NonNullable<ReturnType<typeof planMerge>>): Promise<void> {
+    const { random } = this.#options;
+    for (const segment of plan.inputs) this.#merging.add(segment);
+    this.#mergeActive = true;
+    const walPosition = Math.min(...plan.inputs.map((segment) => segment.walPosition));
+    const identities = plan.outputs.map(() => ({ id: newUuid(random), walPosition }));
+    const move = new MovePlan(plan.outputs.map(({ level }, index) => ({ identity: identities[index]!, level })));
+    plan.outputs.forEach(({ groups }, output) => {
+      for (const { topic, ranges } of groups) move.add({ topic, ranges, output });
+    });
+    const outcome = await this.#run(
+      move,
+      () =>
+        this.#worker.run({
+          kind: "merge",
+          inputs: plan.inputs.map(({ id, walPosition: position, sizeBytes }) => ({
+            id,
+            walPosition: position,
+            sizeBytes,
+          })),
+          outputs: plan.outputs.map(({ groups }, index) => ({
+            identity: identities[index]!,
+            ranges: groups.map(({ topic, partition, ranges }) => ({
+              topicId: topic.id,
+              topicName: topic.name,
+              partition,
+              from: ranges.map(({ file, firstOffset, endOffset, stored }) => ({
+                input: plan.inputs.indexOf(file),
+                firstOffset,
+                endOffset,
+                ...stored!,
+              })),
+            })),
+          })),
+        }),
+      (message) => {
+        this.#options.log(`error: ${message}; its segment is not merged with others`);
+      },
+    );
+    // Those with damage are not taken up again.
+    if (outcome !== "damaged") for (const segment of plan.inputs) this.#merging.delete(segment);
+    this.#mergeActive = false;
+    if (outcome === "done") this.#mergeDue = true;
+    this.#pump();
+  }
+
+  /** Has a job done, and registers what comes of it. */
+  async #run(
+    move: MovePlan,
+    job: () => ReturnType<WorkerClient["run"]>,
+    damaged: (message: string) => void,
+  ): Promise<"done" | "damaged" | "failed"> {
+    const { store, log } = this.#options;
+    const names = move.identities.map(({ walPosition, id }) => segmentName(walPosition, id));
+    for (const name of names) this.#writing.add(name);
+    try {
+      const { segments } = await job();
+      if (this.#stopped) return "failed";
+      const record = move.record(segments);
+      if (record === undefined) {
+        damaged("the storage worker did not give what it should");
+        return "damaged";
+      }
+      store.append(record);
+      this.#retryMs = FIRST_RETRY_MS;
+      return "done";
+    } catch (error) {
+      if (!(error instanceof JobError)) throw error;
+      if (this.#stopped) return "failed";
+      if (error.kind === "damaged") {
+        damaged(error.message);
+        return "damaged";
+      }
+      log(`warning: ${error.message}; the storage worker tries again in ${this.#retryMs} ms`);
+      this.#retryLater();
+      return "failed";
+    } finally {
+      for (const name of names) this.#writing.delete(name);
+      if (this.#waitsForRetry) this.#inBackground(this.#scrub());
+    }
+  }
+
+  #retryLater(): void {
+    if (this.#waitsForRetry) return;
+    this.#waitsForRetry = true;
+    const delayMs = this.#retryMs;
+    this.#retryMs = Math.min(2 * delayMs, LAST_RETRY_MS);
+    this.#timers.set(
+      "retry",
+      this.#options.clock.schedule(delayMs, () => {
+        this.#waitsForRetry = false;
+        this.#mergeDue = true;
+        this.#inBackground(this.#scrub()); // what the worker had begun may have come into being only now
+        this.#pump();
+      }),
+    );
+  }
+
+  /** Removes segments that nothing refers to any more, some time after the last snapshot has forgotten them. */
+  async #collectGarbage(): Promise<void> {
+    const { store, clock, disk } = this.#options;
+    const { state, files } = store;
+    const delayMs = state.broker["segment.delete.delay.ms"];
+    let removed = 0;
+    for (const segment of [...state.segments.values()]) {
+      if (segment.users > 0) continue;
+      segment.freedAt ??= store.wal.position;
+      segment.freedMs ??= clock.monotonicMs();
+      const isDue = clock.monotonicMs() - segment.freedMs >= delayMs && files.isForgotten(segment.freedAt);
+      if (!isDue || segment.readers > 0 || this.#merging.has(segment)) continue;
+      store.reader.forget(segment);
+      state.segments.delete(segment.id);
+      await removeIfThere(disk, segment.name);
+      removed += 1;
+    }
+    if (removed > 0) await disk.syncFolder(SEGMENT_FOLDER);
+  }
+
+  async #scrub(): Promise<void> {
+    const { store, disk, keepOrphans, log } = this.#options;
+    const { lines } = await scrub(disk, {
+      segments: () => store.state.segments.values(),
+      isWritten: (name) => this.isWriting(name),
+      remove: !keepOrphans,
+    });
+    for (const line of lines) log(line);
+  }
+
+  #every(name: string, delayMs: number, task: () => Promise<void>): void {
+    const run = (): void => {
+      const again = (): void => {
+        if (!this.#stopped) this.#timers.set(name, this.#options.clock.schedule(delayMs, run));
+      };
+      this.#inBackground(task().then(again));
+    };
+    this.#timers.set(name, this.#options.clock.schedule(delayMs, run));
+  }
+
+  /** A failure here is one of the program, or of a disk that cannot remove or list: fatal, like one in the log. */
+  #inBackground(task: Promise<void>): void {
+    task.catch((error: unknown) => {
+      if (!this.#stopped) this.#options.failed(error);
+    });
+  }
+}
+
+async function removeIfThere(disk: Disk, name: string): Promise<void> {
+  await disk.remove(name).catch((error: unknown) => {
+    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
+  });
+}

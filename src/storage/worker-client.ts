@@ -1,0 +1,109 @@
+/**
+ * The broker's side of the storage worker: launches it when there is something to do, hands it jobs, ends it when it shows no
+ * progress. When it crashes, its jobs fail, and the next one launches it anew.
+ */
+import type { Child, ChildLauncher } from "../ports/child.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
+import type { Answer, Job, JobFailure, JobResult } from "./jobs.ts";
+
+/** A job that has told nothing for so long hangs: even a slow disk reads a few MiB in that time. */
+const STALL_MS = 30_000;
+
+/** Why a job was not done. */
+export class JobError extends Error {
+  override readonly name = "JobError";
+  readonly kind: JobFailure["kind"];
+
+  constructor({ kind, message }: JobFailure) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+interface Pending {
+  readonly resolve: (result: JobResult) => void;
+  readonly reject: (error: JobError) => void;
+  timer: Timer;
+}
+
+export class WorkerClient {
+  readonly #launcher: ChildLauncher;
+  readonly #clock: Clock;
+  readonly #log: (line: string) => void;
+  readonly #pending = new Map<number, Pending>();
+  #child: Child | undefined;
+  #jobs = 0;
+  #stopped = false;
+
+  constructor(options: {
+    readonly launcher: ChildLauncher;
+    readonly clock: Clock;
+    readonly log: (line: string) => void;
+  }) {
+    this.#launcher = options.launcher;
+    this.#clock = options.clock;
+    this.#log = options.log;
+  }
+
+  /** @throws JobError */
+  run(work: Job): Promise<JobResult> {
+    if (this.#stopped) return Promise.reject(new JobError({ kind: "failed", message: "the broker stops" }));
+    this.#child ??= this.#launch();
+    const job = (this.#jobs += 1);
+    return new Promise((resolve, reject) => {
+      this.#pending.set(job, { resolve, reject, timer: this.#watch() });
+      this.#child!.send({ job, work });
+    });
+  }
+
+  /** Ends the worker; what it was doing is given up. */
+  stop(): void {
+    this.#stopped = true;
+    this.#child?.end();
+    this.#failAll("the broker stops");
+  }
+
+  #launch(): Child {
+    const child = this.#launcher.launch({
+      message: (message) => this.#take(message as Answer),
+      ended: (reason) => {
+        if (this.#child !== child) return;
+        this.#child = undefined;
+        if (!this.#stopped) this.#log(`warning: the storage worker ended (${reason}); it is started again`);
+        this.#failAll(`the storage worker ended: ${reason}`);
+      },
+    });
+    return child;
+  }
+
+  #watch(): Timer {
+    return this.#clock.schedule(STALL_MS, () => {
+      this.#log(`warning: the storage worker has shown no progress for ${STALL_MS} ms and is ended`);
+      const child = this.#child;
+      this.#child = undefined; // whatever it may still say counts no more
+      this.#failAll("the storage worker hung");
+      child?.end();
+    });
+  }
+
+  #take(answer: Answer): void {
+    const pending = this.#pending.get(answer.job);
+    if (pending === undefined) return; // given up since
+    pending.timer.cancel();
+    if (answer.type === "progress") {
+      pending.timer = this.#watch();
+      return;
+    }
+    this.#pending.delete(answer.job);
+    if (answer.type === "done") pending.resolve(answer.result);
+    else pending.reject(new JobError(answer.failure));
+  }
+
+  #failAll(message: string): void {
+    for (const { timer, reject } of this.#pending.values()) {
+      timer.cancel();
+      reject(new JobError({ kind: "failed", message }));
+    }
+    this.#pending.clear();
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The storage worker: turns files into files, as it is asked. It knows nothing of topics and of time, keeps nothing between
+ * two jobs, and may be ended at any moment: what it had begun is then nobody's.
+ */
+import { CorruptionError } from "../log/corruption.ts";
+import { SEGMENT_FOLDER, segmentName } from "../log/segment.ts";
+import type { Disk } from "../ports/disk.ts";
+import { convertWalFile } from "./convert.ts";
+import type { Answer, Job, JobResult, Request, SegmentSource } from "./jobs.ts";
+import { mergeSegments } from "./merge.ts";
+import type { SegmentIdentity } from "./segment-format.ts";
+import { verifySegment } from "./segment-verify.ts";
+import { SegmentOutput, type WrittenSegment } from "./segment-writer.ts";
+
+export class StorageWorker {
+  readonly #disk: Disk;
+  readonly #answer: (answer: Answer) => void;
+  #output: Promise<SegmentOutput> | undefined;
+
+  constructor(disk: Disk, answer: (answer: Answer) => void) {
+    this.#disk = disk;
+    this.#answer = answer;
+  }
+
+  /** Does a job, and answers. Several may be under way. */
+  async take({ job, work }: Request): Promise<void> {
+    const progress = (): void => this.#answer({ job, type: "progress" });
+    try {
+      this.#output ??= openOutput(this.#disk);
+      const result = await doJob(await this.#output, work, progress);
+      this.#answer({ job, type: "done", result });
+    } catch (error) {
+      this.#output = undefined;
+      const kind = error instanceof CorruptionError ? "damaged" : "failed";
+      const message = error instanceof Error ? error.message : String(error);
+      this.#answer({ job, type: "failed", failure: { kind, message } });
+    }
+  }
+}
+
+async function openOutput(disk: Disk): Promise<SegmentOutput> {
+  await disk.makeFolder(SEGMENT_FOLDER);
+  await disk.syncFolder("");
+  return new SegmentOutput(disk, await disk.syncedWrites(SEGMENT_FOLDER));
+}
+
+async function doJob(output: SegmentOutput, work: Job, progress: () => void): Promise<JobResult> {
+  switch (work.kind) {
+    case "convert": {
+      const segments = [await convertWalFile(output, work, progress)];
+      await publish(output.disk, [work.output], segments, progress);
+      return { segments };
+    }
+    case "merge": {
+      const segments = await mergeSegments(output, work, progress);
+      const identities = work.outputs.map(({ identity }) => identity);
+      await publish(output.disk, identities, segments, progress);
+      return { segments };
+    }
+    case "verify":
+      await verifyWhole(output.disk, work.segment, progress);
+      return { segments: [] };
+  }
+}
+
+/** Makes the names durable, and sees that what is there is what was meant. */
+async function publish(
+  disk: Disk,
+  identities: readonly SegmentIdentity[],
+  segments: readonly (WrittenSegment | undefined)[],
+  progress: () => void,
+): Promise<void> {
+  await disk.syncFolder(SEGMENT_FOLDER);
+  for (const [index, segment] of segments.entries()) {
+    if (segment === undefined) continue;
+    await verifyWhole(disk, { ...identities[index]!, ...segment }, progress).catch((error: unknown) => {
+      // Not that of what was to be converted, which stays as it is.
+      if (error instanceof CorruptionError) throw new Error(`${error.message}: the disk is not reliable`);
+      throw error;
+    });
+  }
+}
+
+async function verifyWhole(
+  disk: Disk,
+  { id, walPosition, sizeBytes, crc }: SegmentSource & { readonly crc: number },
+  progress: () => void,
+): Promise<void> {
+  const name = segmentName(walPosition, id);
+  const found = await verifySegment(disk, name, progress);
+  if (found.directory.id !== id || found.sizeBytes !== sizeBytes || found.crc !== crc) {
+    throw new CorruptionError(name, 0, "it is not the segment that the log tells of");
+  }
+}
