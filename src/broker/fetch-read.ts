@@ -20,8 +20,8 @@ const MAX_STORED_BYTES = 8 * 1024 * 1024;
 export interface FetchBounds {
   readonly maxBytes: number;
   readonly readCommitted: boolean;
-  /** Waited for before memory is taken for reading files: see `Connection.whenNext`. */
-  readonly turn: () => Promise<void> | undefined;
+  /** Whether memory may be taken for reading files: see `Connection.whenNext`. */
+  readonly mayReadFiles: boolean;
 }
 
 export interface FetchedPartition {
@@ -51,13 +51,13 @@ export function fetchedTopic(broker: Broker, asked: FetchTopic, usesTopicIds: bo
   return usesTopicIds ? state.topicById(asked.id) : state.topic(asked.name);
 }
 
-/** Reads; answers at once when memory serves everything, else a promise. */
+/** Reads; answers at once when memory serves everything, else a promise. Undefined when it may not read files, and must. */
 export function readFetch(
   broker: Broker,
   asked: FetchPartitions,
   bounds: FetchBounds,
   usesTopicIds: boolean,
-): Fetched | Promise<Fetched> {
+): Fetched | Promise<Fetched> | undefined {
   const partitions: FetchedPartition[] = [];
   const stored: Query[] = [];
   let leftBytes = bounds.maxBytes;
@@ -99,12 +99,11 @@ export function readFetch(
     }
   }
   if (stored.length === 0) return summary(partitions, false);
-  return readInTurn(broker, stored, bounds.turn()).then(() => summary(partitions, true));
-}
-
-async function readInTurn(broker: Broker, queries: readonly Query[], turn: Promise<void> | undefined): Promise<void> {
-  if (turn !== undefined) await turn;
-  return readStored(broker, queries);
+  if (!bounds.mayReadFiles) {
+    for (const { result } of partitions) result.release();
+    return undefined;
+  }
+  return readStored(broker, stored).then(() => summary(partitions, true));
 }
 
 async function readStored(broker: Broker, queries: readonly Query[]): Promise<void> {

@@ -81,7 +81,9 @@ export class Files {
   collect(): Promise<void> {
     return this.#enqueue(async () => {
       this.#markFreed();
-      if (this.#isWaitedFor(this.#snapshots[0])) await this.#snapshot();
+      const [newest, older] = this.#snapshots;
+      const isFurther = this.#nextSnapshotPosition() > (newest?.position ?? -1);
+      if (this.#isWaitedFor(newest) || (isFurther && this.#isWaitedFor(older))) await this.#snapshot();
       // A later second snapshot may never come, when nothing more is written: one of an earlier position does as well.
       if (this.#isWaitedFor(this.#snapshots[1], this.#snapshots[0]?.position)) {
         const position = this.#earlierPosition();

@@ -74,14 +74,16 @@ class PendingFetch implements PartitionWaiter, ParkedFetch {
   }
 
   tryToAnswer(): void {
+    if (this.#state === "done") return; // its connection is gone
     const { broker, request } = this.#exchange;
     const bounds = {
       maxBytes: Math.min(request.maxBytes, broker.store.state.broker["fetch.max.bytes"]),
       readCommitted: request.isolationLevel === READ_COMMITTED,
-      turn: () => this.#exchange.whenNext(),
+      mayReadFiles: this.#exchange.whenNext() === undefined,
     };
     this.#state = "reading";
     const fetched = readFetch(broker, this.#plan.partitions, bounds, this.#usesTopicIds);
+    if (fetched === undefined) return void this.#exchange.whenNext()!.then(() => this.tryToAnswer());
     if (!(fetched instanceof Promise)) return this.#decide(fetched);
     fetched.then(
       (read) => this.#decide(read),
