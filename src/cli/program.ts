@@ -30,6 +30,7 @@ const TOPIC = "topic";
 const TOPICS = "topics";
 const GROUP = "group";
 const GROUPS = "groups";
+const FILES = "files";
 
 export function createProgram(): Command {
   const chronik = new Command("chronik")
@@ -45,6 +46,7 @@ export function createProgram(): Command {
   addProduce(chronik);
   addConsume(chronik);
   addGroups(chronik);
+  addWal(chronik);
   addCompletion(chronik);
   return chronik;
 }
@@ -283,6 +285,48 @@ function addGroups(chronik: Command): void {
     .action(async (names, options) => (await import("./commands/groups.ts")).deleteGroups(names, options));
 }
 
+function addWal(chronik: Command): void {
+  const wal = chronik.command("wal").description("look into files of the write-ahead log, without a broker");
+  local(wal.command("inspect"))
+    .argument(`<${FILES}...>`, "files of the folder wal, or copies of them")
+    .description("print what stands in them: groups, batches, state records")
+    .addOption(json())
+    .option("--records", "only the records, as consume --json prints them")
+    .addHelpText(
+      "after",
+      help({
+        text: [
+          "A running broker is not disturbed, and what it is still writing is shown as a torn tail. Files of Chronik Stream,",
+          "which hold single records, are read too. With --records control batches are left out.",
+        ].join("\n"),
+        examples: [
+          "chronik wal inspect data/wal/*.wal",
+          "chronik wal inspect --json data/wal/*.wal | jq 'select(.kind == \"state\")'",
+          "chronik wal inspect --records data/wal/*.wal | jq -c 'select(.topic == \"orders\")' | chronik produce orders --json",
+        ],
+      }),
+    )
+    .action(async (files, options) => (await import("./commands/wal.ts")).inspectWal(files, options));
+  local(wal.command("verify"))
+    .argument(`<${FILES}...>`, "files of the folder wal, or copies of them")
+    .description("check every checksum, the chain of groups, the order of offsets, and the index beside each file")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      help({
+        text: [
+          "Exit code 0: all well, 1: damage was found, or a file could not be read. A torn tail at the end of the log, which",
+          "a crash leaves and a start cuts off, is shown and is no damage. Nothing is changed.",
+        ].join("\n"),
+        examples: [
+          "chronik wal verify data/wal/*.wal",
+          "chronik wal verify --json data/wal/*.wal | jq 'select(.ok | not)'",
+        ],
+      }),
+    )
+    .action(async (files, options) => (await import("./commands/wal.ts")).verifyWal(files, options));
+}
+
 function addCompletion(chronik: Command): void {
   const completion = chronik
     .command("completion")
@@ -306,6 +350,11 @@ function addCompletion(chronik: Command): void {
     endWithReader();
     await write(completionScript(shell, chronik));
   });
+}
+
+/** A command that works without a cluster. */
+function local(command: Command): Command {
+  return command.hook("preAction", async () => (await import("./output.ts")).endWithReader());
 }
 
 /** A command that talks to a cluster. */

@@ -99,7 +99,7 @@ export async function readStoredIndex(disk: Disk, file: WalFile, stored: StoredI
 }
 
 /** Reads an index file's directory; undefined when there is no intact index of this file. */
-export async function readFileDirectory(disk: Disk, file: WalFile): Promise<FileDirectory | undefined> {
+export async function readFileDirectory(disk: Pick<Disk, "open">, file: WalFile): Promise<FileDirectory | undefined> {
   let source;
   try {
     source = await disk.open(file.indexName, "read");
