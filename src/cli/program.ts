@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { Command, Option } from "commander";
 import {
   brokerList,
+  duration,
   format,
   header,
   keyValue,
@@ -21,7 +22,7 @@ import {
   wholeNumber,
 } from "./option-values.ts";
 import { FORMAT_LETTERS } from "./output-format.ts";
-import { POSITION_FORMS } from "./position.ts";
+import { DURATION_FORMS, POSITION_FORMS, TIME_FORMS } from "./position.ts";
 
 const DEFAULT_BROKERS = "localhost:9092";
 
@@ -185,7 +186,7 @@ function addProduce(chronik: Command): void {
           "echo hello | chronik produce events",
           "chronik produce users -K : < users.txt",
           "echo 42: | chronik produce users -K : -Z ''",
-          "chronik consume a --until end --json | chronik produce b --json",
+          "chronik consume a --to end --json | chronik produce b --json",
         ],
       }),
     )
@@ -202,8 +203,9 @@ function addConsume(chronik: Command): void {
         .argParser(position)
         .default({ kind: "beginning" }, "beginning"),
     )
-    .option("-u, --until <where>", "where to end, this one excluded (default: never)", position)
-    .option("-e, --exit", "the same as --until end")
+    .option("-t, --to <where>", "where to end, this one excluded (default: never)", position)
+    .addOption(new Option("-u, --until <where>").argParser(position).hideHelp())
+    .option("-e, --exit", "end where the topic ends at the moment of the start")
     .option("-n, --count <n>", "end after so many records", wholeNumber)
     .option("-p, --partition <n,…>", "only these partitions (default: all)", partitionList)
     .option("-f, --format <format>", 'what to print of each record (default: "%v\\n")', format)
@@ -214,7 +216,10 @@ function addConsume(chronik: Command): void {
       help({
         text: [
           `WHERE is ${POSITION_FORMS}.`,
-          "Times are UTC unless they name their zone. `--until end` is the end at the moment of the start.",
+          "Times are UTC unless they name their zone. In each partition a time is the offset of the first record of that time or",
+          "later, as Kafka's clients look it up; with timestamps out of order, records between two times may be older or younger.",
+          "A --to that is still to come ends the command when it has come, or when every partition has a record of it or later.",
+          "`--to end` is the end at the moment of the start.",
           "No group is joined and nothing is committed. Aborted transactions are shown.",
           "",
           "Formats, with \\n \\t \\r \\0 \\xHH \\\\:",
@@ -222,8 +227,9 @@ function addConsume(chronik: Command): void {
         ].join("\n"),
         examples: [
           "chronik consume events",
-          "chronik consume events --from -10 --until end",
-          "chronik consume events --from 2026-01-31T12:00 --json | jq .value",
+          "chronik consume events --from -10 --to end",
+          "chronik consume events --from 2026-01-31T12:00 --to 2026-01-31T13:00 --json | jq .value",
+          "chronik consume events --from -1h30m",
           "chronik consume events -e -f '%p %o %k=%v\\n'",
           "chronik consume events | head -1",
         ],
@@ -262,17 +268,23 @@ function addGroups(chronik: Command): void {
     .option("--to-latest", "to the end")
     .option("--to-offset <offset>", "to this offset", offset)
     .option("--to-datetime <time>", "to the first record of this time or later", time)
+    .option("--by-duration <duration>", "to the first record that is no older than this", duration)
     .option("--shift-by <n>", "so many records on, or back with a minus", shift)
     .option("--execute", "do it; without, nothing is changed")
     .addOption(json())
     .addHelpText(
       "after",
       help({
-        text: "The group's consumers must be stopped. An offset outside of a partition becomes its nearest end.",
+        text: [
+          "The group's consumers must be stopped. An offset outside of a partition becomes its nearest end, and so does a time",
+          `that no record has reached. TIME is ${TIME_FORMS}, UTC unless it names its zone;`,
+          `DURATION is ${DURATION_FORMS}.`,
+        ].join("\n"),
         examples: [
           "chronik groups reset-offsets billing --all-topics --to-earliest",
           "chronik groups reset-offsets billing --topic orders:0,1 --shift-by -10 --execute",
           "chronik groups reset-offsets billing --topic orders --to-datetime 2026-01-31T12:00 --execute",
+          "chronik groups reset-offsets billing --all-topics --by-duration PT1H --execute",
         ],
       }),
     )
