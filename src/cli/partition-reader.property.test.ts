@@ -105,17 +105,18 @@ function model(position: Position, timestamps: readonly number[]): number {
   }
 }
 
-const NOW_MS = 50;
+/** Of the times that come up, as many are past as are to come. */
+const NOW_MS = 4;
 const LAST_MS = 1000;
 
 const script = fc
   .record({
-    timestamps: fc.array(fc.nat(100), { maxLength: 20 }),
-    early: fc.nat(20),
+    timestamps: fc.array(fc.nat(9), { maxLength: 12, size: "max" }),
+    early: fc.nat(4),
     fetchRecords: fc.integer({ min: 1, max: 5 }),
   })
   .map((given) => ({ ...given, early: Math.min(given.early, given.timestamps.length) }));
-const time = fc.integer({ min: -5, max: 110 }).map((ms) => ({ kind: "time", ms: BigInt(ms) }) as const);
+const time = fc.integer({ min: -2, max: 11 }).map((ms) => ({ kind: "time", ms: BigInt(ms) }) as const);
 const place = (count: number): fc.Arbitrary<Position> =>
   fc.oneof(
     time,
@@ -139,7 +140,7 @@ test("exactly the records from the first at or after one place to the first at o
       const expected = timestamps.map((_, offset) => offset).slice(begin, Math.max(begin, end));
       assert.deepEqual(await read(world, from, to, toEnd), expected);
     }),
-    { seed: 1, numRuns: 2000 },
+    { seed: 1, numRuns: 3000 },
   );
 });
 

@@ -13,7 +13,7 @@ export interface Range {
   readonly notBefore?: bigint | undefined;
   /** The first offset that is not wanted any more. Undefined: go on for ever, or until `untilTime`. */
   readonly until?: bigint | undefined;
-  /** A time to come. The first record of it or later is not wanted any more; once it has passed, nothing new is. */
+  /** The first record of this time or later, still to come, is not wanted any more; once it has passed, nothing new is. */
   readonly untilTime?: bigint | undefined;
 }
 
@@ -81,7 +81,7 @@ async function endsOf(
   return new Map(
     [...offsets].map(([partition, { offset, isFound }]) => [
       partition,
-      isFound || ms <= nowMs ? { until: offset } : { untilTime: ms },
+      isFound ? { until: offset } : { untilTime: ms },
     ]),
   );
 }

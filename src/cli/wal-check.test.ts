@@ -212,6 +212,10 @@ test("files that go on from each other are checked as one log", async () => {
 test("canary: a chain that does not hold is damage, though every checksum does", async () => {
   const problems = async (builder: WalFileBuilder): Promise<string[]> =>
     problemsOf((await check(folderOf(builder)))[0]).map((what) => what.replaceAll(/\d+/g, "N"));
+  const later = new WalFileBuilder({ base: 1000, state: 500 }).group([{ fillerBytes: 20 }]);
+  assert.deepEqual(await problems(later.group([{ fillerBytes: 20 }], { previousStatePosition: 600 })), [
+    "the last group with state records is N, not N",
+  ]);
   const two = (): WalFileBuilder => new WalFileBuilder().group([started]).group([{ fillerBytes: 20 }]);
   assert.deepEqual(await problems(two().group([started])), []);
   assert.deepEqual(await problems(two().group([started], { durablePosition: 5 })), [
