@@ -12,7 +12,8 @@ export type Position =
 
 export const TIME_FORMS = "a time (2026-01-31T12:00:00Z) or @milliseconds";
 export const DURATION_FORMS = "a duration (90s, 1h30m, 2d or P1DT12H)";
-export const POSITION_FORMS = `beginning, end, an offset, -N (the last N), ${TIME_FORMS}, or -DURATION (-1h30m, so long ago)`;
+export const POSITION_FORMS =
+  "beginning, end, an offset, -N (the last N), a time (2026-01-31T12:00:00Z, @milliseconds) or -DURATION (-1h30m)";
 
 const OFFSET_MAX = 2n ** 63n - 1n;
 

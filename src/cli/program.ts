@@ -22,7 +22,7 @@ import {
   wholeNumber,
 } from "./option-values.ts";
 import { FORMAT_LETTERS } from "./output-format.ts";
-import { DURATION_FORMS, POSITION_FORMS, TIME_FORMS } from "./position.ts";
+import { POSITION_FORMS } from "./position.ts";
 
 const DEFAULT_BROKERS = "localhost:9092";
 
@@ -277,8 +277,8 @@ function addGroups(chronik: Command): void {
       help({
         text: [
           "The group's consumers must be stopped. An offset outside of a partition becomes its nearest end, and so does a time",
-          `that no record has reached. TIME is ${TIME_FORMS}, UTC unless it names its zone;`,
-          `DURATION is ${DURATION_FORMS}.`,
+          "that no record has reached. Times are as 2026-01-31T12:00:00Z, UTC unless they name their zone, or @milliseconds;",
+          "durations as 90s, 1h30m, 2d or P1DT12H, back from now.",
         ].join("\n"),
         examples: [
           "chronik groups reset-offsets billing --all-topics --to-earliest",

@@ -423,6 +423,10 @@ test("completion: bash offers commands, options, choices and names", async () =>
   assert.deepEqual(complete("chronik topics de"), ["describe", "delete"]);
   assert.deepEqual(complete("chronik topic rm compl"), ["completed-topic"]);
   assert.deepEqual(complete("chronik consume --par"), ["--partition"]);
+  assert.deepEqual(complete("chronik wal "), ["inspect", "verify"]);
+  assert.deepEqual(complete("chronik wal inspect --"), ["--json", "--records", "--help"]);
+  assert.deepEqual(complete("chronik wal verify data/"), [], "the shell completes files");
+  assert.deepEqual(complete("chronik consume t --t"), ["--to"]);
   assert.deepEqual(complete("chronik produce t --acks "), ["all", "1", "0"]);
   assert.deepEqual(complete("chronik -b x consume completed"), ["completed-topic"]);
   assert.deepEqual(complete("chronik topics create compl"), []);
