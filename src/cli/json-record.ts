@@ -28,8 +28,11 @@ export function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** A record, possibly of a file that does not tell of which topic it is. */
+type PrintedRecord = Omit<StoredRecord, "topic" | "partition"> & Partial<Pick<StoredRecord, "topic" | "partition">>;
+
 /** One line, without its end. */
-export function encodeJsonRecord(record: StoredRecord): string {
+export function encodeJsonRecord(record: PrintedRecord): string {
   const { topic, partition, offset, timestamp, key, value, headers } = record;
   return toJson({
     ...{ topic, partition, offset, timestamp },

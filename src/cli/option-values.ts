@@ -2,7 +2,15 @@
 import { Buffer } from "node:buffer";
 import { InvalidArgumentError } from "commander";
 import { type Format, parseFormat } from "./output-format.ts";
-import { POSITION_FORMS, type Position, parsePosition, parseTime } from "./position.ts";
+import {
+  DURATION_FORMS,
+  POSITION_FORMS,
+  type Position,
+  parseDuration,
+  parsePosition,
+  parseTime,
+  TIME_FORMS,
+} from "./position.ts";
 
 const DEFAULT_PORT = 9092;
 const PORT_MAX = 65_535;
@@ -45,7 +53,14 @@ export function position(text: string): Position {
 
 export function time(text: string): bigint {
   const ms = parseTime(text);
-  if (ms === undefined) throw new InvalidArgumentError("Give a time as 2026-01-31T12:00:00Z, or @milliseconds.");
+  if (ms === undefined) throw new InvalidArgumentError(`Give ${TIME_FORMS}.`);
+  return ms;
+}
+
+/** In milliseconds. */
+export function duration(text: string): bigint {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError(`Give ${DURATION_FORMS}.`);
   return ms;
 }
 

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { Command, Option } from "commander";
 import {
   brokerList,
+  duration,
   format,
   header,
   keyValue,
@@ -30,6 +31,7 @@ const TOPIC = "topic";
 const TOPICS = "topics";
 const GROUP = "group";
 const GROUPS = "groups";
+const FILES = "files";
 
 export function createProgram(): Command {
   const chronik = new Command("chronik")
@@ -45,6 +47,7 @@ export function createProgram(): Command {
   addProduce(chronik);
   addConsume(chronik);
   addGroups(chronik);
+  addWal(chronik);
   addCompletion(chronik);
   return chronik;
 }
@@ -183,7 +186,7 @@ function addProduce(chronik: Command): void {
           "echo hello | chronik produce events",
           "chronik produce users -K : < users.txt",
           "echo 42: | chronik produce users -K : -Z ''",
-          "chronik consume a --until end --json | chronik produce b --json",
+          "chronik consume a --to end --json | chronik produce b --json",
         ],
       }),
     )
@@ -200,8 +203,9 @@ function addConsume(chronik: Command): void {
         .argParser(position)
         .default({ kind: "beginning" }, "beginning"),
     )
-    .option("-u, --until <where>", "where to end, this one excluded (default: never)", position)
-    .option("-e, --exit", "the same as --until end")
+    .option("-t, --to <where>", "where to end, this one excluded (default: never)", position)
+    .addOption(new Option("-u, --until <where>").argParser(position).hideHelp())
+    .option("-e, --exit", "end where the topic ends at the moment of the start")
     .option("-n, --count <n>", "end after so many records", wholeNumber)
     .option("-p, --partition <n,…>", "only these partitions (default: all)", partitionList)
     .option("-f, --format <format>", 'what to print of each record (default: "%v\\n")', format)
@@ -212,7 +216,10 @@ function addConsume(chronik: Command): void {
       help({
         text: [
           `WHERE is ${POSITION_FORMS}.`,
-          "Times are UTC unless they name their zone. `--until end` is the end at the moment of the start.",
+          "Times are UTC unless they name their zone. In each partition a time is the offset of the first record of that time or",
+          "later, as Kafka's clients look it up; with timestamps out of order, records between two times may be older or younger.",
+          "A --to that is still to come ends the command when it has come, or when every partition has a record of it or later.",
+          "`--to end` is the end at the moment of the start.",
           "No group is joined and nothing is committed. Aborted transactions are shown.",
           "",
           "Formats, with \\n \\t \\r \\0 \\xHH \\\\:",
@@ -220,8 +227,9 @@ function addConsume(chronik: Command): void {
         ].join("\n"),
         examples: [
           "chronik consume events",
-          "chronik consume events --from -10 --until end",
-          "chronik consume events --from 2026-01-31T12:00 --json | jq .value",
+          "chronik consume events --from -10 --to end",
+          "chronik consume events --from 2026-01-31T12:00 --to 2026-01-31T13:00 --json | jq .value",
+          "chronik consume events --from -1h30m",
           "chronik consume events -e -f '%p %o %k=%v\\n'",
           "chronik consume events | head -1",
         ],
@@ -260,17 +268,23 @@ function addGroups(chronik: Command): void {
     .option("--to-latest", "to the end")
     .option("--to-offset <offset>", "to this offset", offset)
     .option("--to-datetime <time>", "to the first record of this time or later", time)
+    .option("--by-duration <duration>", "to the first record that is no older than this", duration)
     .option("--shift-by <n>", "so many records on, or back with a minus", shift)
     .option("--execute", "do it; without, nothing is changed")
     .addOption(json())
     .addHelpText(
       "after",
       help({
-        text: "The group's consumers must be stopped. An offset outside of a partition becomes its nearest end.",
+        text: [
+          "The group's consumers must be stopped. An offset outside of a partition becomes its nearest end, and so does a time",
+          "that no record has reached. Times are as 2026-01-31T12:00:00Z, UTC unless they name their zone, or @milliseconds;",
+          "durations as 90s, 1h30m, 2d or P1DT12H, back from now.",
+        ].join("\n"),
         examples: [
           "chronik groups reset-offsets billing --all-topics --to-earliest",
           "chronik groups reset-offsets billing --topic orders:0,1 --shift-by -10 --execute",
           "chronik groups reset-offsets billing --topic orders --to-datetime 2026-01-31T12:00 --execute",
+          "chronik groups reset-offsets billing --all-topics --by-duration PT1H --execute",
         ],
       }),
     )
@@ -281,6 +295,48 @@ function addGroups(chronik: Command): void {
     .addOption(json())
     .addHelpText("after", help({ examples: ["chronik groups delete billing"] }))
     .action(async (names, options) => (await import("./commands/groups.ts")).deleteGroups(names, options));
+}
+
+function addWal(chronik: Command): void {
+  const wal = chronik.command("wal").description("look into files of the write-ahead log, without a broker");
+  local(wal.command("inspect"))
+    .argument(`<${FILES}...>`, "files of the folder wal, or copies of them")
+    .description("print what stands in them: groups, batches, state records")
+    .addOption(json())
+    .option("--records", "only the records, as consume --json prints them")
+    .addHelpText(
+      "after",
+      help({
+        text: [
+          "A running broker is not disturbed, and what it is still writing is shown as a torn tail. Files of Chronik Stream,",
+          "which hold single records, are read too. With --records control batches are left out.",
+        ].join("\n"),
+        examples: [
+          "chronik wal inspect data/wal/*.wal",
+          "chronik wal inspect --json data/wal/*.wal | jq 'select(.kind == \"state\")'",
+          "chronik wal inspect --records data/wal/*.wal | jq -c 'select(.topic == \"orders\")' | chronik produce orders --json",
+        ],
+      }),
+    )
+    .action(async (files, options) => (await import("./commands/wal.ts")).inspectWal(files, options));
+  local(wal.command("verify"))
+    .argument(`<${FILES}...>`, "files of the folder wal, or copies of them")
+    .description("check every checksum, the chain of groups, the order of offsets, and the index beside each file")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      help({
+        text: [
+          "Exit code 0: all well, 1: damage was found, or a file could not be read. A torn tail at the end of the log, which",
+          "a crash leaves and a start cuts off, is shown and is no damage. Nothing is changed.",
+        ].join("\n"),
+        examples: [
+          "chronik wal verify data/wal/*.wal",
+          "chronik wal verify --json data/wal/*.wal | jq 'select(.ok | not)'",
+        ],
+      }),
+    )
+    .action(async (files, options) => (await import("./commands/wal.ts")).verifyWal(files, options));
 }
 
 function addCompletion(chronik: Command): void {
@@ -306,6 +362,11 @@ function addCompletion(chronik: Command): void {
     endWithReader();
     await write(completionScript(shell, chronik));
   });
+}
+
+/** A command that works without a cluster. */
+function local(command: Command): Command {
+  return command.hook("preAction", async () => (await import("./output.ts")).endWithReader());
 }
 
 /** A command that talks to a cluster. */

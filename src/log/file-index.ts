@@ -105,7 +105,7 @@ export async function readRows(source: DiskFile, name: string, stored: StoredInd
 }
 
 /** Reads an index file's directory; undefined when there is no intact index of this file. */
-export async function readFileDirectory(disk: Disk, file: WalFile): Promise<FileDirectory | undefined> {
+export async function readFileDirectory(disk: Pick<Disk, "open">, file: WalFile): Promise<FileDirectory | undefined> {
   let source;
   try {
     source = await disk.open(file.indexName, "read");

@@ -273,7 +273,7 @@ function headerStart(group: ScannedGroup): number {
 }
 
 /** The furthest position that any whole group from file offset `from` on states as durable; 0 when there is none. */
-async function statedDurable(scanner: GroupScanner, from: number | undefined): Promise<number> {
+export async function statedDurable(scanner: GroupScanner, from: number | undefined): Promise<number> {
   let durable = 0;
   let at = from;
   while (at !== undefined) {

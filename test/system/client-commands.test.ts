@@ -94,13 +94,13 @@ test("JSON in is JSON out: every byte value, null and empty keys and values, hea
     { partition: 1, timestamp: 1700000000000, key: "ключ", value: "line\nline", headers: [] },
   ].map((record) => JSON.stringify(record));
   await output("produce exact --json", lines.join("\n"));
-  const first = await output("consume exact --until end --json");
+  const first = await output("consume exact --to end --json");
   const expected = lines.map((line) => decodeJsonRecord(Buffer.from(line)));
   assert.deepEqual(decodeAll(first), expected);
 
   await output("topics create copy -p 2");
   await output("produce copy --json --compression zstd", first);
-  const second = await output("consume copy --until end --json");
+  const second = await output("consume copy --to end --json");
   assert.equal(second, first.replaceAll('"topic":"exact"', '"topic":"copy"'));
 });
 
@@ -148,15 +148,63 @@ test("where to begin and to end: offsets, times, counts, partitions", async () =
   await output("produce places --json", [0, 1].flatMap((p) => [0, 1, 2, 3].map((n) => line(p, n))).join("\n"));
   const zero = async (range: string): Promise<string[]> =>
     (await output(`consume places -p 0 ${range}`)).split("\n").slice(0, -1);
-  assert.deepEqual(await zero("--from 1 --until 3"), ["0-1", "0-2"]);
+  assert.deepEqual(await zero("--from 1 --to 3"), ["0-1", "0-2"]);
+  assert.deepEqual(await zero("--from 1 --until 3"), ["0-1", "0-2"], "the former name");
   assert.deepEqual(await zero("--from -1 -e"), ["0-3"]);
-  assert.deepEqual(await zero("--from @1500 --until @2500"), ["0-2"]);
+  assert.deepEqual(await zero("--from @1500 --to @2500"), ["0-2"]);
+  assert.deepEqual(await zero("--from 1970-01-01T00:00:01 --to 1970-01-01T02:00:02.000000+02:00"), ["0-1"]);
+  assert.deepEqual(await zero("--from 1969-12-31T23:59:59.999Z --to 1970-01-01T00:00:01,0001"), ["0-0", "0-1"]);
+  assert.deepEqual(await zero("--from 1970-01-02 --to 1970-01-03"), []);
+  assert.deepEqual(await zero("--from 2 --to 1"), []);
+  assert.deepEqual(await zero("--from -1h --to -0s"), []);
+  assert.deepEqual(await zero("--from -99999d -e"), ["0-0", "0-1", "0-2", "0-3"]);
+  assert.deepEqual(await zero("--from 2 --to 2100-01-01 -e"), ["0-2", "0-3"]);
   assert.deepEqual(await zero("--from 1970-01-01T00:00:03Z -e"), ["0-3"]);
   assert.deepEqual(await zero("--from end -e"), []);
   assert.deepEqual(await zero("--count 2"), ["0-0", "0-1"]);
   assert.deepEqual((await output("consume places -e")).split("\n").length, 9);
   assert.match(await refused("consume places -p 2"), /topic places has no partition 2: it has 2, from 0/);
   assert.match(await refused("consume places --from 5"), /ends at offset 4, before 5: give an earlier --from/);
+});
+
+test("a time range with timestamps out of order: from the first record of a time to the first of another, by offset", async () => {
+  await output("topics create disorder");
+  const lines = [3, 9, 1, 5, 7, 2].map((n) => JSON.stringify({ timestamp: n * 1000, value: String(n) }));
+  await output("produce disorder --json", lines.join("\n"));
+  const range = async (args: string): Promise<string> =>
+    (await output(`consume disorder ${args}`)).replaceAll("\n", " ");
+  assert.equal(await range("--from @2000 --to @8000"), "3 ");
+  assert.equal(await range("--from @4000 --to @9000"), "");
+  assert.equal(await range("--from @4000 --to @10000"), "9 1 5 7 2 ");
+});
+
+test("a --to that is to come: it ends when all partitions have passed it, or when it has come", async (t) => {
+  await output("topics create hours -p 2 -c message.timestamp.after.max.ms=9223372036854775807");
+  const record = (partition: number, timestamp: number, value: string): string =>
+    `${JSON.stringify({ partition, timestamp, value })}\n`;
+  const [before, later] = [Date.parse("2100-01-01") - 1, Date.parse("2100-01-01")];
+  const consumer = startCommand(["consume", "hours", "--to", "2100-01-01"], env);
+  t.after(() => consumer.kill("SIGKILL"));
+  await output("produce hours --json", record(0, 1, "a") + record(0, before, "b") + record(0, later, "no"));
+  await consumer.printed(/^a\nb\n$/);
+  await output("produce hours --json", record(0, 2, "no") + record(1, 3, "c") + record(1, later, "no"));
+  const { code, stdout, stderr } = await consumer.result;
+  assert.deepEqual([code, stdout.toString(), stderr], [0, "a\nb\nc\n", ""]);
+
+  const soon = new Date(Date.now() + 1000).toISOString();
+  assert.equal(await output(`consume hours -p 1 --from 1 --to ${soon}`), "");
+  await output("topics create quiet");
+  assert.equal(await output(`consume quiet --to ${new Date(Date.now() + 1000).toISOString()}`), "");
+});
+
+test("a --from that is to come: nothing is printed before the first record of it or later", async (t) => {
+  await output("topics create tomorrow -c message.timestamp.after.max.ms=9223372036854775807");
+  const line = (timestamp: number, value: string): string => `${JSON.stringify({ timestamp, value })}\n`;
+  const consumer = startCommand(["consume", "tomorrow", "--from", "2100-01-01", "--count", "2"], env);
+  t.after(() => consumer.kill("SIGKILL"));
+  const later = Date.parse("2100-01-01");
+  await output("produce tomorrow --json", line(1, "early") + line(later, "first") + line(2, "second"));
+  assert.equal((await consumer.result).stdout.toString(), "first\nsecond\n");
 });
 
 test("following: new records are printed as they come, and Ctrl-C ends with 0", async () => {
@@ -240,6 +288,11 @@ test("wrong use exits with 2, and says what is right", async () => {
   for (const [args, complaint] of [
     ["consume", /missing required argument 'topic'/],
     ["consume t --from yesterday", /Give beginning, end, an offset/],
+    ["consume t --to 1h", /'--to|-t, --to <where>' .* Give beginning/],
+    ["consume t --to 1 --until 2", /--until is --to/],
+    ["groups reset-offsets g --all-topics --by-duration P1M", /Give a duration \(90s, 1h30m/],
+    ["groups reset-offsets g --all-topics --to-datetime noon", /Give a time \(2026/],
+    ["groups reset-offsets g --all-topics --to-datetime @1 --by-duration 1h", /give one of --to-earliest/],
     ["consume t -f %q", /there is no %q/],
     ["produce t -a 2", /Allowed choices are all, 1, 0/],
     ["produce t --json --key k", /with --json the lines have keys/],
@@ -275,9 +328,23 @@ test("groups: offsets are reset only with --execute; lag; deleted", async () => 
   assert.deepEqual(await reset("--topic work --to-latest"), [4, 4]);
   assert.deepEqual(await reset("--all-topics --shift-by -3"), [1, 1]);
   assert.deepEqual(await reset("--topic work:1 --to-offset 3"), [3]);
+  assert.deepEqual(await reset("--topic work --to-datetime 1970-01-01T00:00:01.5"), [2, 2]);
+  assert.deepEqual(
+    await reset("--topic work --to-datetime 2100-01-01"),
+    [4, 4],
+    "the end, where no record is as young",
+  );
+  assert.deepEqual(await reset("--topic work --to-datetime 1960-01-01"), [0, 0]);
+  assert.deepEqual(await reset("--topic work --by-duration P99999D"), [0, 0]);
+  assert.deepEqual(await reset("--topic work --by-duration 1h"), [4, 4]);
+  const hourAgo = JSON.stringify({ partition: 0, timestamp: Date.now() - 3_600_000, value: "v" });
+  await output("produce work --json", hourAgo);
+  assert.deepEqual(await reset("--topic work --by-duration PT1H30M"), [4, 4]);
+  assert.deepEqual(await reset("--topic work --by-duration 30m"), [5, 4]);
+  assert.deepEqual(await reset("--topic work:0 --to-offset 1"), [1]);
   assert.deepEqual(await reset("--topic work:1 --to-datetime 1970-01-01T00:00:02"), [2]);
   assert.match(await output("groups list"), /^crew +Empty +classic/m);
-  assert.match(await output("groups describe crew"), /^state +Empty\nmembers 0\nlag +5\n\n.*\nwork +0 +1 +4 +3 /m);
+  assert.match(await output("groups describe crew"), /^state +Empty\nmembers 0\nlag +6\n\n.*\nwork +0 +1 +5 +4 /m);
   await output("groups delete crew");
   assert.match(await refused("groups describe crew"), /there is no group crew/);
 });
@@ -356,6 +423,10 @@ test("completion: bash offers commands, options, choices and names", async () =>
   assert.deepEqual(complete("chronik topics de"), ["describe", "delete"]);
   assert.deepEqual(complete("chronik topic rm compl"), ["completed-topic"]);
   assert.deepEqual(complete("chronik consume --par"), ["--partition"]);
+  assert.deepEqual(complete("chronik wal "), ["inspect", "verify"]);
+  assert.deepEqual(complete("chronik wal inspect --"), ["--json", "--records", "--help"]);
+  assert.deepEqual(complete("chronik wal verify data/"), [], "the shell completes files");
+  assert.deepEqual(complete("chronik consume t --t"), ["--to"]);
   assert.deepEqual(complete("chronik produce t --acks "), ["all", "1", "0"]);
   assert.deepEqual(complete("chronik -b x consume completed"), ["completed-topic"]);
   assert.deepEqual(complete("chronik topics create compl"), []);

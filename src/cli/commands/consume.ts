@@ -1,19 +1,22 @@
 /** `chronik consume`: the records of a topic, on standard output. */
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { CommandFailure, EXIT } from "../failure.ts";
+import { createNodeClock } from "../../io/node-clock.ts";
+import { CommandFailure, EXIT, Misuse } from "../failure.ts";
 import { encodeJsonRecord } from "../json-record.ts";
 import { type Broker, END, type Kafka, withKafka } from "../kafka.ts";
-import { offsetsAt } from "../offsets.ts";
 import { note, write } from "../output.ts";
 import { type Format, formatRecord, parseFormat } from "../output-format.ts";
-import { type Range, readRecords } from "../partition-reader.ts";
+import { readRecords } from "../partition-reader.ts";
 import type { Position } from "../position.ts";
+import { type Range, rangesOf } from "../ranges.ts";
 import type { StoredRecord } from "../record.ts";
 
 export interface ConsumeOptions {
   readonly brokers: readonly Broker[];
   readonly from: Position;
+  readonly to?: Position;
+  /** As `to`, under its former name. */
   readonly until?: Position;
   readonly exit?: true;
   readonly count?: number;
@@ -26,13 +29,16 @@ export interface ConsumeOptions {
 const DEFAULT_FORMAT = parseFormat("%v\\n") as Format;
 
 export async function consume(topic: string, options: ConsumeOptions): Promise<void> {
+  if (options.to !== undefined && options.until !== undefined) throw new Misuse("--until is --to: give one of them");
+  const clock = createNodeClock();
   const toBytes = writer(options);
   const stop = stopOnSignal();
+  const nowMs = (): number => clock.wallMs();
   await withKafka(options.brokers, async (kafka) => {
-    const ranges = await rangesOf(kafka, topic, options);
+    const ranges = await wantedRanges(kafka, topic, options, nowMs());
     let left = options.count ?? Number.POSITIVE_INFINITY;
     if (left === 0) return;
-    for await (const records of readRecords(kafka, topic, ranges, { signal: stop, note })) {
+    for await (const records of readRecords(kafka, topic, ranges, { signal: stop, note, nowMs })) {
       const wanted = records.slice(0, left);
       await write(Buffer.concat(wanted.map(toBytes)));
       left -= wanted.length;
@@ -59,7 +65,12 @@ function stopOnSignal(): AbortSignal {
   return controller.signal;
 }
 
-async function rangesOf(kafka: Kafka, topic: string, options: ConsumeOptions): Promise<readonly Range[]> {
+async function wantedRanges(
+  kafka: Kafka,
+  topic: string,
+  options: ConsumeOptions,
+  nowMs: number,
+): Promise<readonly Range[]> {
   const { partitionsCount } = await kafka.topic(topic);
   const all = Array.from({ length: partitionsCount }, (_, partition) => partition);
   const partitions = options.partition ?? all;
@@ -67,15 +78,13 @@ async function rangesOf(kafka: Kafka, topic: string, options: ConsumeOptions): P
     if (partition < partitionsCount) continue;
     throw new CommandFailure(`topic ${topic} has no partition ${partition}: it has ${partitionsCount}, from 0`);
   }
-  const until = options.until ?? (options.exit ? ({ kind: "end" } as const) : undefined);
-  const from = await offsetsAt(kafka, topic, partitions, options.from);
-  const ends = until === undefined ? undefined : await offsetsAt(kafka, topic, partitions, until);
+  const { from, to = options.until, exit: toEnd = false } = options;
+  const ranges = await rangesOf(kafka, topic, partitions, { from, to, toEnd }, nowMs);
   const last = await kafka.offsets(topic, partitions, END);
-  return partitions.map((partition) => {
-    const [first, end] = [from.get(partition)!, last.get(partition)!];
-    if (first > end) {
-      throw new CommandFailure(`partition ${partition} ends at offset ${end}, before ${first}: give an earlier --from`);
-    }
-    return { partition, from: first, until: ends?.get(partition) };
-  });
+  for (const { partition, from: first } of ranges) {
+    const end = last.get(partition)!;
+    if (first <= end) continue;
+    throw new CommandFailure(`partition ${partition} ends at offset ${end}, before ${first}: give an earlier --from`);
+  }
+  return ranges;
 }

@@ -1,8 +1,10 @@
 /** `chronik groups`: consumer groups, how far they are, and where they go on. */
 
+import { createNodeClock } from "../../io/node-clock.ts";
 import { toJson } from "../exact-json.ts";
 import { CommandFailure, Misuse } from "../failure.ts";
 import { BEGINNING, type Broker, END, type Kafka, unknownName, withKafka } from "../kafka.ts";
+import { offsetsAtTime } from "../offsets.ts";
 import { note, writeLines } from "../output.ts";
 import { type PartitionState, planReset, type ResetPlan, type ResetTarget } from "../reset-plan.ts";
 import { type Cell, table } from "../table.ts";
@@ -184,6 +186,8 @@ export interface ResetOptions {
   readonly toLatest?: true;
   readonly toOffset?: bigint;
   readonly toDatetime?: bigint;
+  /** Milliseconds. */
+  readonly byDuration?: bigint;
   readonly shiftBy?: bigint;
 }
 
@@ -212,16 +216,18 @@ export async function resetOffsets(group: string, options: Connection & ResetOpt
 }
 
 function targetOf(options: ResetOptions): ResetTarget {
-  const { toOffset, toDatetime, shiftBy } = options;
+  const { toOffset, toDatetime, byDuration, shiftBy } = options;
+  const ago = byDuration === undefined ? undefined : BigInt(createNodeClock().wallMs()) - byDuration;
   const targets: ResetTarget[] = [
     ...(options.toEarliest ? [{ kind: "earliest" } as const] : []),
     ...(options.toLatest ? [{ kind: "latest" } as const] : []),
     ...(toOffset === undefined ? [] : [{ kind: "offset", offset: toOffset } as const]),
     ...(toDatetime === undefined ? [] : [{ kind: "time", ms: toDatetime } as const]),
+    ...(ago === undefined ? [] : [{ kind: "time", ms: ago } as const]),
     ...(shiftBy === undefined ? [] : [{ kind: "shift", by: shiftBy } as const]),
   ];
   if (targets.length === 1) return targets[0]!;
-  throw new Misuse("give one of --to-earliest, --to-latest, --to-offset, --to-datetime, --shift-by");
+  throw new Misuse("give one of --to-earliest, --to-latest, --to-offset, --to-datetime, --by-duration, --shift-by");
 }
 
 interface Scope {
@@ -265,15 +271,14 @@ async function statesOf(
 ): Promise<readonly PartitionState[]> {
   const beginnings = await kafka.offsets(topic, partitions, BEGINNING);
   const ends = await kafka.offsets(topic, partitions, END);
-  const found = target.kind === "time" ? await kafka.offsets(topic, partitions, target.ms) : undefined;
+  const found = target.kind === "time" ? await offsetsAtTime(kafka, topic, partitions, target.ms) : undefined;
   return partitions.map((partition) => {
-    const atTime = found?.get(partition);
     return {
       ...{ topic, partition },
       committed: committed.get(`${topic}:${partition}`) ?? null,
       beginning: beginnings.get(partition)!,
       end: ends.get(partition)!,
-      atTime: atTime === undefined || atTime < 0n ? null : atTime,
+      atTime: found?.get(partition)!.offset ?? null,
     };
   });
 }

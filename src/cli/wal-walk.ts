@@ -1,0 +1,273 @@
+/**
+ * What stands in a file of the write-ahead log, one thing after the other, whoever writes to it meanwhile. Nothing is
+ * changed and no lock is taken.
+ *
+ * There are two kinds of files. Chronik's hold groups, and their names say where in the log they begin and which start
+ * of the broker wrote them; of a copy under another name the first group tells. Chronik Stream's hold single records, and
+ * so does a piece cut out of a log.
+ *
+ * What is no group at the end of the log is a torn tail or damage, by the rule of recovery (`recovery.ts`). The end of the
+ * log is a file with neither an index nor a later file beside it. What only a snapshot knows to be durable is not looked
+ * at, so that a tail may be called torn that a start would call damaged.
+ *
+ * Memory: one chunk, or one group when that is larger.
+ */
+import { basename, dirname, resolve } from "node:path";
+import { toPosition } from "../base/brands.ts";
+import { createNodeDisk } from "../io/node-disk.ts";
+import { type FileDirectory, readFileDirectory } from "../log/file-index.ts";
+import { GroupScanner, type ScannedGroup } from "../log/group-scanner.ts";
+import { RecordScanner, type ScannedRecord } from "../log/record-scanner.ts";
+import { statedDurable } from "../log/recovery.ts";
+import { parseWalFileName, WalFile } from "../log/wal-file.ts";
+import {
+  type BatchRecord,
+  FILLER_TYPE,
+  GROUP_HEADER_BYTES,
+  type GroupHeader,
+  readBatchRecord,
+  readGroupHeader,
+  STATE_FIELDS_OFFSET,
+  stateRecordType,
+  VERSION_BATCH,
+  VERSION_GROUP,
+  VERSION_SINGLE_RECORD,
+  VERSION_STATE,
+  verifiedRecordBytes,
+} from "../log/wal-record.ts";
+import { readSingleRecord, type SingleRecord } from "../log/wal-record-v1.ts";
+import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
+import { CommandFailure } from "./failure.ts";
+
+/** Where a thing stands: its first byte in the file, and its length. */
+export interface Place {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+/** Buffers are only valid until the next thing is asked for. */
+export type WalItem = Place &
+  (
+    | { readonly kind: "group"; readonly header: GroupHeader }
+    | { readonly kind: "batch"; readonly record: BatchRecord; readonly buffer: Buffer }
+    | { readonly kind: "state"; readonly type: number; readonly fields: Buffer }
+    | { readonly kind: "filler" }
+    | { readonly kind: "record"; readonly record: SingleRecord }
+    /** Bytes that something else stood in once. `bytes` may lie beyond the file's end: then they are missing. */
+    | { readonly kind: "damage"; readonly what: string }
+    /** Written last, and never acknowledged: a start cuts it off. */
+    | { readonly kind: "torn" }
+    /** Cut off by a start, which went on in another file: it counts no more. */
+    | { readonly kind: "cut" }
+  );
+
+export type WalFolder = Pick<Disk, "open" | "list">;
+
+/** An opened file. */
+export interface WalInput {
+  readonly path: string;
+  readonly folder: WalFolder;
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Undefined: it holds records without groups. */
+  readonly log: { readonly base: number; readonly incarnation: number } | undefined;
+  /** What the index beside the file says; "broken" when there is one that is not whole. */
+  readonly index: FileDirectory | "broken" | undefined;
+  items(): AsyncGenerator<WalItem, void, void>;
+  close(): Promise<void>;
+}
+
+/** @throws CommandFailure or IoError that says what to do when it is no WAL file, or cannot be read. */
+export async function openWal(path: string): Promise<WalInput> {
+  const full = resolve(path);
+  return openWalIn(createNodeDisk(dirname(full)), basename(full), path);
+}
+
+export async function openWalIn(folder: WalFolder, name: string, path: string): Promise<WalInput> {
+  const disk = await folder.open(name, "read");
+  try {
+    return await examine(disk, folder, name, path);
+  } catch (error) {
+    await disk.close();
+    if (error instanceof IoError && error.code === "EISDIR")
+      throw new CommandFailure(`${path} is a folder: give the files in it, as ${path.replace(/\/$/, "")}/*.wal`);
+    throw error;
+  }
+}
+
+async function examine(disk: DiskFile, folder: WalFolder, name: string, path: string): Promise<WalInput> {
+  const named = parseWalFileName(name);
+  // A later file and an index appear when this one is complete: whoever asks for its size afterwards sees all of it.
+  const index = named === undefined ? undefined : await readIndex(folder, new WalFile(named.base, named.incarnation));
+  const next = named === undefined ? undefined : await nextBase(folder, named.base);
+  await disk.read(Buffer.alloc(1), 0); // tells a folder from a file
+  const sizeBytes = await disk.sizeBytes();
+  const log = named ?? (await identify(disk, sizeBytes, path));
+  const close = (): Promise<void> => disk.close();
+  const input = { path, folder, name, sizeBytes, index, close };
+  if (log === "records") return { ...input, log: undefined, items: () => recordItems(disk, sizeBytes) };
+  const knownDurable = typeof index === "object" ? index.end : 0;
+  const limit = next === undefined ? sizeBytes : Math.min(sizeBytes, next - log.base);
+  const extent = { sizeBytes, limit, isLast: next === undefined, knownDurable };
+  return { ...input, log, items: () => groupItems(disk, log, extent) };
+}
+
+/** What the file is, from its first whole record or group header. */
+async function identify(disk: DiskFile, sizeBytes: number, path: string) {
+  if (path.endsWith(".index")) throw new CommandFailure(`${path} is an index: give the .wal file beside it`);
+  if (sizeBytes === 0) throw new CommandFailure(`${path} is empty: give a file that a broker has written to`);
+  const scanner = new RecordScanner(disk, sizeBytes);
+  for (let at = await scanner.findRecord(0); at !== undefined; at = await scanner.findRecord(at + 1)) {
+    const found = (await scanner.recordAt(at))!;
+    if (found.version !== VERSION_GROUP) return "records" as const;
+    const header = readGroupHeader(found.buffer, found.at);
+    // The header of a group that was moved elsewhere says nothing of this file.
+    if (header !== undefined && header.position >= at)
+      return { base: header.position - at, incarnation: header.incarnation };
+  }
+  throw new CommandFailure(
+    `${path} is no WAL file: in its ${sizeBytes} bytes there is no record; a broker's are in the folder wal of its data`,
+  );
+}
+
+async function readIndex(folder: WalFolder, file: WalFile): Promise<WalInput["index"]> {
+  const beside: Pick<Disk, "open"> = { open: (name, access) => folder.open(basename(name), access) };
+  const found = await readFileDirectory(beside, file);
+  if (found !== undefined) return found;
+  try {
+    await (await beside.open(file.indexName, "read")).close();
+    return "broken";
+  } catch (error) {
+    if (error instanceof IoError && error.kind === "notFound") return undefined;
+    throw error;
+  }
+}
+
+/** Where the next file in the folder begins. */
+async function nextBase(folder: WalFolder, base: number): Promise<number | undefined> {
+  const names = await folder.list("");
+  const later = names.map((name) => parseWalFileName(name)?.base ?? 0).filter((other) => other > base);
+  return later.length === 0 ? undefined : Math.min(...later);
+}
+
+interface Extent {
+  readonly sizeBytes: number;
+  /** Where the next file begins: what lies behind it counts no more. */
+  readonly limit: number;
+  /** Whether no later file says that this one was durable to its end. */
+  readonly isLast: boolean;
+  readonly knownDurable: number;
+}
+
+async function* groupItems(
+  disk: DiskFile,
+  { base, incarnation }: { readonly base: number; readonly incarnation: number },
+  { sizeBytes, limit, isLast, knownDurable }: Extent,
+): AsyncGenerator<WalItem, void, void> {
+  const scanner = new GroupScanner(new WalFile(toPosition(base), incarnation), disk, limit);
+  const stranger = await strangerAt(disk, limit, { base, incarnation });
+  let durable: number | undefined;
+  let at = 0;
+  while (at < limit) {
+    const group = await scanner.groupAt(at);
+    if (group !== undefined) {
+      yield* itemsOf(group, at);
+      at += GROUP_HEADER_BYTES + group.header.lengthBytes;
+      continue;
+    }
+    const next = await scanner.findGroup(at + 1);
+    if (isLast && !(at === 0 && stranger !== undefined)) {
+      durable ??= Math.max(knownDurable, await statedDurable(scanner, next));
+      if (base + at >= durable) {
+        yield { kind: "torn", at, bytes: limit - at };
+        return;
+      }
+    }
+    const bytes = (next ?? limit) - at;
+    yield { kind: "damage", at, bytes, what: (at === 0 ? stranger : undefined) ?? "no whole group" };
+    at += bytes;
+  }
+  const missing = knownDurable - base - limit;
+  if (missing > 0) yield { kind: "damage", at: limit, bytes: missing, what: "missing, by what its index says" };
+  if (limit < sizeBytes) yield { kind: "cut", at: limit, bytes: sizeBytes - limit };
+}
+
+/** What to say when the file begins with a group that is of another one than its name says. */
+async function strangerAt(
+  disk: DiskFile,
+  sizeBytes: number,
+  { base, incarnation }: { readonly base: number; readonly incarnation: number },
+): Promise<string | undefined> {
+  const first = Buffer.alloc(GROUP_HEADER_BYTES);
+  if (sizeBytes < first.length || (await disk.read(first, 0)) < first.length) return undefined;
+  const isHeader = first[2] === VERSION_GROUP && verifiedRecordBytes(first, 0, first.length) > 0;
+  const header = isHeader ? readGroupHeader(first, 0) : undefined;
+  if (header === undefined || (header.position === base && header.incarnation === incarnation)) return undefined;
+  const { position } = header;
+  return `of another file than its name says, position ${position} and incarnation ${formatIncarnation(header.incarnation)}`;
+}
+
+function* itemsOf({ header, buffer, recordsAt, end }: ScannedGroup, groupAt: number): Generator<WalItem, void, void> {
+  yield { kind: "group", at: groupAt, bytes: GROUP_HEADER_BYTES, header };
+  for (let recordAt = recordsAt; recordAt < end; ) {
+    const at = groupAt + GROUP_HEADER_BYTES + (recordAt - recordsAt);
+    const bytes = verifiedRecordBytes(buffer, recordAt, end);
+    if (bytes === 0 || buffer[recordAt + 2] === VERSION_GROUP) {
+      yield { kind: "damage", at, bytes: end - recordAt, what: "no records, although the group is whole" };
+      return;
+    }
+    yield itemOf(buffer, recordAt, { at, bytes });
+    recordAt += bytes;
+  }
+}
+
+/** A verified record of version 2 or 3. */
+function itemOf(buffer: Buffer, recordAt: number, place: Place): WalItem {
+  if (buffer[recordAt + 2] === VERSION_STATE) {
+    const type = stateRecordType(buffer, recordAt);
+    if (type === FILLER_TYPE) return { kind: "filler", ...place };
+    const fields = buffer.subarray(recordAt + STATE_FIELDS_OFFSET, recordAt + place.bytes);
+    return { kind: "state", ...place, type, fields };
+  }
+  const record = readBatchRecord(buffer, recordAt, place.bytes);
+  if (record === undefined) return { kind: "damage", ...place, what: "a record whose lengths do not add up" };
+  return { kind: "batch", ...place, record, buffer };
+}
+
+async function* recordItems(disk: DiskFile, sizeBytes: number): AsyncGenerator<WalItem, void, void> {
+  const scanner = new RecordScanner(disk, sizeBytes);
+  for (let at = 0; at < sizeBytes; ) {
+    const found = await scanner.recordAt(at);
+    if (found !== undefined) {
+      const place = { at, bytes: found.end - found.at };
+      yield singleItem(found, place);
+      at += place.bytes;
+      continue;
+    }
+    const next = await scanner.findRecord(at + 1);
+    if (next === undefined && (await scanner.isBrokenOff(at))) {
+      yield { kind: "torn", at, bytes: sizeBytes - at };
+      return;
+    }
+    const bytes = (next ?? sizeBytes) - at;
+    yield { kind: "damage", at, bytes, what: "no whole record" };
+    at += bytes;
+  }
+}
+
+function singleItem({ version, buffer, at, end }: ScannedRecord, place: Place): WalItem {
+  switch (version) {
+    case VERSION_SINGLE_RECORD:
+      return { kind: "record", ...place, record: readSingleRecord(buffer, at, end)! };
+    case VERSION_BATCH:
+    case VERSION_STATE:
+      return itemOf(buffer, at, place);
+    default:
+      return { kind: "damage", ...place, what: "a group among records that are in none" };
+  }
+}
+
+/** As file names have it. */
+export function formatIncarnation(incarnation: number): string {
+  return incarnation.toString(16).padStart(14, "0");
+}
