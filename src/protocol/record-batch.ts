@@ -213,7 +213,9 @@ export function findBatchProblem(buffer: Buffer, at: number, end: number): Batch
   if ((attributes & CODEC_MASK) === 0 && records * SMALLEST_RECORD_BYTES > sizeBytes - BATCH_HEADER_BYTES) {
     return "counts";
   }
-  if (batchMaxTimestamp(buffer, at) < batchBaseTimestamp(buffer, at)) return "timestamps";
+  // A delete horizon lies behind all timestamps. Producers have no reason to send one; Kafka takes it as it comes.
+  const hasHorizon = (attributes & DELETE_HORIZON_BIT) !== 0;
+  if (!hasHorizon && batchMaxTimestamp(buffer, at) < batchBaseTimestamp(buffer, at)) return "timestamps";
   const producerId = batchProducerId(buffer, at);
   if (producerId < -1) return "producer";
   if (producerId === -1) return batchIsTransactional(buffer, at) ? "producer" : undefined;
