@@ -29,6 +29,7 @@ import { CompactionOffsetMap } from "./compaction-offset-map.ts";
 
 const NOW = 5_000_000;
 const RETENTION = 1000;
+const AT_LAST_OFFSET_DELTA = 23;
 const AT_RECORD_COUNT = 57;
 
 /** The map says that `newer` keys were written again at these offsets. */
@@ -249,6 +250,9 @@ test("with log append time every record keeps the time of the batch, with a hori
   const second = clean(batch, { a: 400, b: 400 });
   assert.deepEqual([batchBaseTimestamp(second.bytes, 0), batchMaxTimestamp(second.bytes, 0)], [900, 900]);
   assert.deepEqual(timestampsByDelta(second.bytes), [900]);
+  const sameBase = encodeBatch(ABC);
+  setBatchLogAppendTime(sameBase, 0, 100);
+  assert.deepEqual(timestampsByDelta(clean(sameBase, { a: 400 }).bytes), [100, 100]);
 });
 
 function timestampsByDelta(batch: Buffer): Int64[] {
@@ -287,6 +291,8 @@ test("hazard: a batch that cannot be read stays, and says why", () => {
     [/expected|behind/, changed(encodeBatch(ABC), (bytes) => bytes.writeInt32BE(2, AT_RECORD_COUNT))],
     [/expected|behind/, changed(encodeBatch(ABC), (bytes) => bytes.writeInt32BE(4, AT_RECORD_COUNT))],
     [/offset delta/, encodeBatch([{ key: "a" }, { key: "b", offsetDelta: 0 }])],
+    [/offset delta/, changed(encodeBatch(ABC), (bytes) => bytes.writeInt32BE(1, AT_LAST_OFFSET_DELTA))],
+    [/-1 headers/, changed(encodeBatch([{ key: "a" }]), (bytes) => bytes.fill(1, bytes.length - 1))],
     [/unpacks to more/, encodeBatch([{ key: "a", value: Buffer.alloc(2_000_000) }], { compression: "zstd" })],
     [/CRC/, Buffer.from(good).fill(1, good.length - 1)],
   ];

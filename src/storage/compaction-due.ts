@@ -66,7 +66,7 @@ export function compactionDue(state: CompactionState, config: CompactionConfig):
   const dirtyRatio = bytes === 0 ? 0 : dirtyBytes / bytes;
   const verdict = { uncleanableFrom, dirtyRatio };
   if (dirtyRatio > config["min.cleanable.dirty.ratio"]) return { reason: "dirty", ...verdict };
-  if (isLate && dirtyBytes > 0) return { reason: "lag", ...verdict };
+  if (isLate) return { reason: "lag", ...verdict };
   if (bytes > 0 && tombstonesDueMs !== undefined && tombstonesDueMs <= nowMs)
     return { reason: "tombstones", ...verdict };
   return { reason: undefined, ...verdict };
