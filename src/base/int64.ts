@@ -40,6 +40,20 @@ export function toInt64(value: bigint): Int64 {
   return Number.isSafeInteger(number) ? number : value;
 }
 
+/** Wraps around at 64 bits, like Java's long. */
+export function addInt64(a: Int64, b: Int64): Int64 {
+  if (typeof a === "number" && typeof b === "number") {
+    const sum = a + b;
+    if (Number.isSafeInteger(sum)) return sum;
+  }
+  return toInt64(BigInt.asIntN(64, BigInt(a) + BigInt(b)));
+}
+
+/** Wraps around at 64 bits, like Java's long. */
+export function subtractInt64(a: Int64, b: Int64): Int64 {
+  return addInt64(a, typeof b === "number" ? -b : BigInt.asIntN(64, -b));
+}
+
 function readInt32(buffer: Uint8Array, at: number): number {
   return (buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!;
 }

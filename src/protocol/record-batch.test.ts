@@ -9,12 +9,15 @@ import {
   type BatchProblem,
   batchAttributes,
   batchBaseOffset,
+  batchCompression,
   batchCrcMatches,
+  batchDeleteHorizon,
   batchIsLogAppendTime,
   batchLeaderEpoch,
   batchMaxTimestamp,
   findBatchProblem,
   setBatchBaseOffset,
+  setBatchCompacted,
   setBatchCrc,
   setBatchLeaderEpoch,
   setBatchLogAppendTime,
@@ -77,6 +80,7 @@ test("each problem is found, and named", () => {
     ["counts", "more records than there are bytes for", changed((batch) => setCounts(batch, 0x7fff_ffff))],
     ["counts", "the last offset delta's end", changed((batch) => setCounts(batch, -0x8000_0000))],
     ["timestamps", "a maximum before the base", changed((batch) => batch.writeBigInt64BE(999n, AT_MAX_TIMESTAMP))],
+    [undefined, "a maximum before the delete horizon", changed((batch) => setHorizon(batch, 5000))],
     ["producer", "a producer id below -1", changed((batch) => batch.writeBigInt64BE(-2n, AT_PRODUCER_ID))],
     ["producer", "without an epoch", changed((batch) => batch.writeInt16BE(-1, AT_PRODUCER_EPOCH), IDEMPOTENT)],
     ["producer", "transactional without a producer", encodeBatch(RECORDS, { transactional: true })],
@@ -97,6 +101,28 @@ function setCounts(batch: Buffer, records: number): void {
   batch.writeInt32BE((records - 1) | 0, AT_LAST_OFFSET_DELTA);
   batch.writeInt32BE(records, AT_RECORD_COUNT);
 }
+
+/** As log compaction leaves it, but for the deltas. */
+function setHorizon(batch: Buffer, horizon: number): void {
+  const [codec, recordCount, maxTimestamp] = [batchCompression(batch, 0), RECORDS.length, batchMaxTimestamp(batch, 0)];
+  setBatchCompacted(batch, { codec, recordCount, baseTimestamp: horizon, maxTimestamp, hasDeleteHorizon: true });
+}
+
+test("a delete horizon is told from a base timestamp, and goes again (KIP-534)", () => {
+  const batch = changed((bytes) => setHorizon(bytes, 5000));
+  assert.equal(batchDeleteHorizon(batch, 0), 5000);
+  assert.equal(batchAttributes(batch, 0), 0x40);
+  assert.ok(batchCrcMatches(batch, 0, batch.length));
+  setBatchCompacted(batch, {
+    codec: "none",
+    recordCount: RECORDS.length,
+    baseTimestamp: 1000,
+    maxTimestamp: 2000,
+    hasDeleteHorizon: false,
+  });
+  assert.deepEqual(batch, encodeBatch(RECORDS));
+  assert.equal(batchDeleteHorizon(batch, 0), undefined);
+});
 
 function setTimestamps(batch: Buffer, base: bigint, max: bigint): void {
   batch.writeBigInt64BE(base, AT_BASE_TIMESTAMP);

@@ -12,7 +12,7 @@
  * `batch length` counts from byte 12. The base offset and the leader epoch lie outside the CRC: the broker sets them.
  */
 import { crc32c } from "../base/crc32c.ts";
-import { type Int64, readInt64 } from "../base/int64.ts";
+import { type Int64, readInt64, writeInt64 } from "../base/int64.ts";
 
 export const BATCH_HEADER_BYTES = 61;
 /** Bytes before what `batch length` counts. */
@@ -37,6 +37,7 @@ const CODEC_MASK = 0x07;
 const LOG_APPEND_TIME_BIT = 0x08;
 const TRANSACTIONAL_BIT = 0x10;
 const CONTROL_BIT = 0x20;
+const DELETE_HORIZON_BIT = 0x40;
 const KNOWN_ATTRIBUTES = 0x7f;
 const HIGHEST_CODEC = 4;
 /** The smallest record: length, attributes, two deltas, null key, null value, no headers, a byte each. */
@@ -99,6 +100,14 @@ export function batchIsLogAppendTime(buffer: Buffer, at: number): boolean {
   return (batchAttributes(buffer, at) & LOG_APPEND_TIME_BIT) !== 0;
 }
 
+/**
+ * From when on log compaction may drop the tombstones of this batch (KIP-534); undefined when it has not seen them yet.
+ * It stands in the place of the base timestamp, and the records' deltas count from it.
+ */
+export function batchDeleteHorizon(buffer: Buffer, at: number): Int64 | undefined {
+  return (batchAttributes(buffer, at) & DELETE_HORIZON_BIT) === 0 ? undefined : batchBaseTimestamp(buffer, at);
+}
+
 /** Number of offsets the batch takes up: last offset delta + 1. */
 export function batchOffsetCount(buffer: Buffer, at: number): number {
   return buffer.readInt32BE(at + AT_LAST_OFFSET_DELTA) + 1;
@@ -146,6 +155,26 @@ export function setBatchCompression(batch: Buffer, codec: CompressionName): void
   setBatchCrc(batch, 0, batch.length);
 }
 
+/** What log compaction changes of a header. All else stays, the base offset and the last offset delta too. */
+export interface CompactedHeader {
+  readonly codec: CompressionName;
+  readonly recordCount: number;
+  readonly baseTimestamp: Int64;
+  readonly maxTimestamp: Int64;
+  /** Whether the base timestamp is a delete horizon. */
+  readonly hasDeleteHorizon: boolean;
+}
+
+/** Makes `batch`, one whole batch, say this about the records behind its header, and mends its length and CRC. */
+export function setBatchCompacted(batch: Buffer, header: CompactedHeader): void {
+  const attributes = batchAttributes(batch, 0) & ~DELETE_HORIZON_BIT;
+  batch.writeInt16BE(header.hasDeleteHorizon ? attributes | DELETE_HORIZON_BIT : attributes, AT_ATTRIBUTES);
+  writeInt64(batch, AT_BASE_TIMESTAMP, header.baseTimestamp);
+  writeInt64(batch, AT_MAX_TIMESTAMP, header.maxTimestamp);
+  batch.writeInt32BE(header.recordCount, AT_RECORD_COUNT);
+  setBatchCompression(batch, header.codec);
+}
+
 /** Makes the batch carry the broker's time (`message.timestamp.type=LogAppendTime`) and mends its CRC. */
 export function setBatchLogAppendTime(buffer: Buffer, at: number, timestampMs: number): void {
   buffer.writeInt16BE(batchAttributes(buffer, at) | LOG_APPEND_TIME_BIT, at + AT_ATTRIBUTES);
@@ -184,7 +213,9 @@ export function findBatchProblem(buffer: Buffer, at: number, end: number): Batch
   if ((attributes & CODEC_MASK) === 0 && records * SMALLEST_RECORD_BYTES > sizeBytes - BATCH_HEADER_BYTES) {
     return "counts";
   }
-  if (batchMaxTimestamp(buffer, at) < batchBaseTimestamp(buffer, at)) return "timestamps";
+  // A delete horizon lies behind all timestamps. Producers have no reason to send one; Kafka takes it as it comes.
+  const hasHorizon = (attributes & DELETE_HORIZON_BIT) !== 0;
+  if (!hasHorizon && batchMaxTimestamp(buffer, at) < batchBaseTimestamp(buffer, at)) return "timestamps";
   const producerId = batchProducerId(buffer, at);
   if (producerId < -1) return "producer";
   if (producerId === -1) return batchIsTransactional(buffer, at) ? "producer" : undefined;

@@ -14,7 +14,7 @@
  * tests.
  */
 import { assert } from "../base/assert.ts";
-import { type Int64, toInt64 } from "../base/int64.ts";
+import { addInt64, type Int64, subtractInt64 } from "../base/int64.ts";
 import { MAX_ELEMENTS, MalformedMessage, Reader } from "./codec/reader.ts";
 import { type EncodedMessage, Writer } from "./codec/writer.ts";
 import { compress, decompress, MAX_DECOMPRESSED_BYTES } from "./compression.ts";
@@ -209,17 +209,4 @@ function encodeRecord(
 
 function toBytes(value: Uint8Array | string | null): Uint8Array | null {
   return typeof value === "string" ? Buffer.from(value) : value;
-}
-
-function subtractInt64(a: Int64, b: Int64): Int64 {
-  return addInt64(a, typeof b === "number" ? -b : BigInt.asIntN(64, -b));
-}
-
-/** Wraps around at 64 bits, like the sums of Kafka's clients. */
-function addInt64(a: Int64, b: Int64): Int64 {
-  if (typeof a === "number" && typeof b === "number") {
-    const sum = a + b;
-    if (Number.isSafeInteger(sum)) return sum;
-  }
-  return toInt64(BigInt.asIntN(64, BigInt(a) + BigInt(b)));
 }

@@ -99,6 +99,28 @@ test("an empty partition has a beginning and an end, and no times", async () => 
   });
 });
 
+test("a time is found in a batch with a delete horizon, which lies behind the times of its records (KIP-534)", async () => {
+  await withBroker(async ({ connect }) => {
+    const client = connect();
+    await createTopic(client, "t");
+    // What Kafka 4.2 left of {d: null at T}, {e: "5" at T + 1}; T is 1,700,000,000,000.
+    const batch = Buffer.from(
+      "00000000000000000000004c0000000002384cafcb004000000001000001a1fe6473770000018bcfe56801ffffffffffffffffffffffff" +
+        "ffff000000021800edadf8e7c50500026401001a00ebadf8e7c505020265023500",
+      "hex",
+    );
+    await produceBytes(client, T, batch);
+    for (const [timestamp, expected] of [
+      [1_700_000_000_000, [0, 1_700_000_000_000]],
+      [1_700_000_000_001, [1, 1_700_000_000_001]],
+      [1_700_000_000_002, [-1, -1]],
+      [LARGEST, [1, 1_700_000_000_001]],
+    ] as const) {
+      assert.deepEqual(await found(client, timestamp), expected, `${timestamp}`);
+    }
+  });
+});
+
 test("hazard: a time is found exactly, in any file, batch and codec, as a search of all records does", async () => {
   const timestamps = fc.integer({ min: 0, max: 30 });
   const batches = fc.array(fc.array(timestamps, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 8 });

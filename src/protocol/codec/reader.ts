@@ -236,6 +236,14 @@ export class Reader {
     this.end = outerEnd;
   }
 
+  /** Passes over what `varintBytes` reads, and returns its length: -1 for null. */
+  skipVarintBytes(): number {
+    const length = this.varint();
+    if (length < -1) throw new MalformedMessage(`a byte field of ${length} bytes`);
+    if (length > 0) this.advance(length);
+    return length;
+  }
+
   /** Passes over the rest of a sized field. */
   skipToEnd(): void {
     this.position = this.end;

@@ -39,6 +39,18 @@ export function uvarintBytes(value: number): number {
 /** The bytes that an unsigned varint of at most 64 bits takes. */
 export function uvarlongBytes(value: Int64): number {
   let bytes = 1;
-  for (let rest = BigInt(value); rest > 0x7fn; rest >>= 7n) bytes++;
+  if (typeof value === "number") for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++;
+  else for (let rest = value; rest > 0x7fn; rest >>= 7n) bytes++;
   return bytes;
+}
+
+/** Writes an unsigned varint of at most 64 bits at `at`, and returns where it ends. The caller has seen to the room. */
+export function writeUvarlong(bytes: Uint8Array, at: number, value: Int64): number {
+  let end = at;
+  let rest = value;
+  for (; typeof rest === "bigint" && rest > 0x7fn; rest >>= 7n) bytes[end++] = Number(rest & 0x7fn) | 0x80;
+  let small = Number(rest);
+  for (; small >= 0x80; small = Math.floor(small / 0x80)) bytes[end++] = (small % 0x80) | 0x80;
+  bytes[end++] = small;
+  return end;
 }

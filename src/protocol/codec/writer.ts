@@ -8,7 +8,7 @@
 import { type Int64, writeInt64 } from "../../base/int64.ts";
 import { UUID_BYTES, type Uuid } from "../../base/uuid.ts";
 import { MAX_STRING_BYTES } from "./reader.ts";
-import { uvarintBytes, uvarlongBytes, zigzag32, zigzag64 } from "./varint.ts";
+import { uvarintBytes, uvarlongBytes, writeUvarlong, zigzag32, zigzag64 } from "./varint.ts";
 
 /** A value that the message format cannot carry: a mistake of the caller. */
 export class UnencodableMessage extends Error {
@@ -142,11 +142,9 @@ export class Writer {
 
   /** A signed varint of 64 bits (zigzag). */
   varlong(value: Int64): void {
-    const zigzag = BigInt(zigzag64(value));
-    let at = this.advance(uvarlongBytes(zigzag));
-    let rest = zigzag;
-    for (; rest > 0x7fn; rest >>= 7n) this.scratch[at++] = Number(rest & 0x7fn) | 0x80;
-    this.scratch[at] = Number(rest);
+    const zigzag = zigzag64(value);
+    const at = this.advance(uvarlongBytes(zigzag));
+    writeUvarlong(this.scratch, at, zigzag);
   }
 
   string(value: string): void {
