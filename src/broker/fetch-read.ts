@@ -96,6 +96,7 @@ export function readFetch(
       isFirst = false;
     }
   }
+  broker.metrics.partitionsRead += partitions.length;
   if (stored.length === 0) return summary(partitions, false);
   return readStored(broker, stored).then(() => summary(partitions, true));
 }

@@ -34,6 +34,8 @@ export class Files {
   readonly #closed: WalFile[];
   #snapshots: readonly Position[];
   #work: Promise<void> = Promise.resolve();
+  /** Snapshots written since the start. */
+  snapshotsWritten = 0;
 
   constructor(options: FilesOptions) {
     this.#options = options;
@@ -44,6 +46,11 @@ export class Files {
   /** Closed files, oldest first. The last ones may still wait for their index. */
   get closed(): readonly WalFile[] {
     return this.#closed;
+  }
+
+  /** Position of the newest snapshot, and of the one before it. */
+  get snapshots(): readonly Position[] {
+    return this.#snapshots;
   }
 
   /** Takes over a file that is durable to its end. */
@@ -113,6 +120,7 @@ export class Files {
     });
     await removeOldSnapshots(disk);
     this.#snapshots = await listSnapshots(disk);
+    this.snapshotsWritten += 1;
   }
 
   #isBelowSnapshots(file: WalFile): boolean {
