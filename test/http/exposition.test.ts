@@ -29,6 +29,24 @@ test("a histogram is read", () => {
   assert.equal(exposition.value("h_bucket", { le: "0.5" }), 1);
 });
 
+test("a counter that goes back or away, or a histogram that does, is found (canary); a gauge may", () => {
+  const histogram = (count: number): string[] => [
+    ...HISTOGRAM,
+    `h_bucket{le="+Inf"} ${count}`,
+    "h_sum 1",
+    `h_count ${count}`,
+  ];
+  const before = new Exposition(text(...GAUGE, "g 5", ...COUNTER, 'c_total{a="b"} 5', "c_total 5", ...histogram(5)));
+  assert.deepEqual(before.shrunkSince(before), []);
+  const later = new Exposition(text(...GAUGE, "g 1", ...COUNTER, "c_total 4", ...histogram(4)));
+  assert.deepEqual(later.shrunkSince(before), [
+    'c_total[["a","b"]]',
+    "c_total[]",
+    'h_bucket[["le","+Inf"]]',
+    "h_count[]",
+  ]);
+});
+
 const WRONG: readonly (readonly [what: string, text: string, expected: RegExp])[] = [
   ["no end of the last line", `${GAUGE.join("\n")}\ng 1`, /does not end/],
   ["a number without an explanation", text("g 1"), /not told what it is/],

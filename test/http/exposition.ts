@@ -26,18 +26,31 @@ const HISTOGRAM_SUFFIX = /_(?:bucket|sum|count)$/;
 /** What a scrape has said. */
 export class Exposition {
   readonly samples: readonly Sample[];
+  /** Names of counters, and of the parts of histograms. */
+  readonly #growing: ReadonlySet<string>;
 
   /** @throws Error naming the line, or the metric, that is wrong */
   constructor(text: string) {
     const families = readFamilies(text);
     for (const family of families) checkFamily(family);
     this.samples = families.flatMap(({ samples }) => samples);
+    const growing = families.filter(({ type }) => type !== "gauge").flatMap(({ samples }) => samples);
+    this.#growing = new Set(growing.map(({ name }) => name));
   }
 
   /** The value of the series with exactly these labels. */
   value(name: string, labels: Readonly<Record<string, string>> = {}): number | undefined {
     const wanted = seriesKey(name, labels);
     return this.samples.find((sample) => seriesKey(sample.name, sample.labels) === wanted)?.value;
+  }
+
+  /** Series of what can only grow that are lower than they were, or gone. */
+  shrunkSince(before: Exposition): string[] {
+    const now = new Map(this.samples.map(({ name, labels, value }) => [seriesKey(name, labels), value]));
+    return before.samples
+      .filter(({ name }) => this.#growing.has(name) || before.#growing.has(name))
+      .filter(({ name, labels, value }) => !(now.get(seriesKey(name, labels))! >= value))
+      .map(({ name, labels }) => seriesKey(name, labels));
   }
 
   /** All series of this name. */
