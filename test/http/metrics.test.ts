@@ -42,6 +42,7 @@ test("records, their bytes and batches are counted as they were produced and fet
     assert.equal(all.value(BYTES_IN, payments), one.length);
     assert.equal(Buffer.concat(fetched).length, three.length + one.length);
     assert.equal(all.value(BYTES_OUT, orders), 2 * (three.length + one.length));
+    assert.equal(all.value(BYTES_OUT), 2 * (three.length + one.length));
     assert.equal(all.value(BYTES_OUT, payments), 0);
     assert.equal(all.value("chronik_produced_batches_total"), 4);
     assert.equal(all.value("kafka_server_brokertopicmetrics_totalproducerequests_total"), 3);
