@@ -20,6 +20,7 @@ import {
   TOPIC_SETTINGS,
   type TopicKey,
 } from "../src/config/tables.ts";
+import { code, markdownTable } from "./markdown.ts";
 
 export const CONFIGURATION_DOC = new URL("../docs/configuration.md", import.meta.url);
 
@@ -141,16 +142,6 @@ function withoutMeaning(owner: string, settings: Settings): string[] {
 function columns(key: string, { type, default: { text }, valid }: Setting): string[] {
   const shown = text === null ? "none" : text === "" ? "empty" : code(text);
   return [code(key), type.toLowerCase(), shown, valid];
-}
-
-function code(text: string): string {
-  return `\`${text}\``;
-}
-
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("");
 }
 
 if (import.meta.main) writeFileSync(CONFIGURATION_DOC, configurationDoc());

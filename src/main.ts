@@ -1,9 +1,11 @@
 /**
  * The composition root: a broker on this machine's disk, network and clock, with its HTTP port, until a signal ends it.
  */
+import { createRequire } from "node:module";
 import process from "node:process";
-import { startBroker } from "./broker/start.ts";
+import { type RunningBroker, startBroker } from "./broker/start.ts";
 import type { BrokerSettings } from "./config/load.ts";
+import type { Scrape } from "./http/metrics/metric.ts";
 import { lockDataFolder } from "./io/data-folder-lock.ts";
 import { ioError } from "./io/io-error.ts";
 import { createNodeClock } from "./io/node-clock.ts";
@@ -11,6 +13,8 @@ import { createNodeDisk } from "./io/node-disk.ts";
 import { createNodeNetwork } from "./io/node-network.ts";
 import { createNodeRandom } from "./io/node-random.ts";
 import { createThreadLauncher } from "./io/node-thread.ts";
+import { createProcessStats } from "./io/process-stats.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { Address } from "./ports/network.ts";
 
 /** An orderly stop that takes longer is not orderly any more: what is acknowledged is durable anyway. */
@@ -66,7 +70,7 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
 
-  const http = await health(settings, () => !stopping);
+  const http = await serve({ settings, running, clock, log, ready: () => !stopping });
   const [address] = running.addresses;
   const { advertised } = settings.listeners[0]!;
   const bootstrap = `${advertised.host}:${advertised.port === 0 ? address!.port : advertised.port}`;
@@ -74,15 +78,27 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
   say(`data is in ${settings.dataFolder}`);
   say(`send a record: echo hello | kcat -b ${bootstrap} -t events -P`);
   say(`read it back:  kcat -b ${bootstrap} -t events -C -e`);
-  if (http !== undefined) say(`health is on http://${http.host}:${http.port}/healthz and /readyz`);
+  if (http !== undefined) {
+    say(`health is on http://${http.host}:${http.port}/healthz and /readyz, metrics are on /metrics`);
+  }
 }
 
 /** Serves HTTP unless it is told not to. What listens for clients by then stays so. */
-async function health({ config }: BrokerSettings, ready: () => boolean): Promise<Address | undefined> {
-  const { "http.host": host, "http.port": port } = config;
+async function serve(options: {
+  readonly settings: BrokerSettings;
+  readonly running: RunningBroker;
+  readonly clock: Clock;
+  readonly log: (line: string) => void;
+  readonly ready: () => boolean;
+}): Promise<Address | undefined> {
+  const { settings, running, clock, log, ready } = options;
+  const { "http.host": host, "http.port": port } = settings.config;
   if (port < 0) return undefined;
   const { serveHttp } = await import("./http/server.ts");
-  return serveHttp({ host, port, ready }).catch((error: unknown) => {
+  const stats = createProcessStats(clock);
+  const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string };
+  const scrape = (): Scrape => ({ ...running, version, stats, process: stats.read() });
+  return serveHttp({ host, port, ready, scrape, log }).catch((error: unknown) => {
     throw ioError(error, "serve HTTP on", `${host}:${port} (http.port)`);
   });
 }

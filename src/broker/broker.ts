@@ -16,6 +16,7 @@ import type { Storage } from "../storage/storage.ts";
 import { Connection, SHARED_BUFFER_BYTES } from "./connection.ts";
 import { FetchSessions } from "./fetch-sessions.ts";
 import { Groups } from "./groups.ts";
+import { BrokerMetrics } from "./metrics.ts";
 import { ParkedFetches } from "./parked-fetches.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { route } from "./router.ts";
@@ -62,6 +63,9 @@ export class Broker {
   readonly producerIds: ProducerIds;
   readonly groups: Groups;
   readonly parkedFetches: ParkedFetches;
+  readonly metrics = new BrokerMetrics();
+  /** Of the disk, as it was last looked at. */
+  freeBytes = Number.POSITIVE_INFINITY;
   /** Less free disk than `wal.min.free.bytes`: produce requests are refused. */
   spaceLow = false;
   /** Where the log will have come down to that, as the disk was last seen: it can be filled faster than it is looked at. */
@@ -106,6 +110,21 @@ export class Broker {
   /** Bytes of requests that are being read. */
   get requestBytes(): number {
     return this.#largeRequests.usedBytes + this.#smallRequests.usedBytes;
+  }
+
+  /** What `requestBytes` may come to. */
+  get requestLimitBytes(): number {
+    return this.#largeRequests.limitBytes + this.#smallRequests.limitBytes;
+  }
+
+  /** Requests that wait for memory before they are read. */
+  get waitingRequests(): number {
+    return this.#largeRequests.waiting + this.#smallRequests.waiting;
+  }
+
+  /** Connections that are held back because too much waits for the log. */
+  get throttledCount(): number {
+    return this.#throttled.size;
   }
 
   /** Listens. `endpoint` is what clients of this listener are told; its port 0 stands for the port bound. */
@@ -174,8 +193,10 @@ export class Broker {
       handle: (from, buffer, at, end) => route(this, from, buffer, at, end),
       closed: (gone) => this.#connections.delete(gone),
       log: this.log,
+      metrics: this.metrics,
     });
     this.#connections.add(connection);
+    this.metrics.connectionsOpened += 1;
     if (this.#stopping || this.#connections.size > config["max.connections"]) {
       connection.refuse(`there are max.connections (${config["max.connections"]}) already`);
     }

@@ -18,6 +18,7 @@ import { type BufferPool, capacityFor } from "../base/buffer-pool.ts";
 import type { ByteBudget } from "../log/byte-budget.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Address, Socket, SocketEvents } from "../ports/network.ts";
+import type { BrokerMetrics } from "./metrics.ts";
 
 export const SHARED_BUFFER_BYTES = 64 * 1024;
 
@@ -59,6 +60,7 @@ export interface ConnectionOptions {
   readonly handle: (connection: Connection, buffer: Buffer, at: number, end: number) => void;
   readonly closed: (connection: Connection) => void;
   readonly log: (line: string) => void;
+  readonly metrics: BrokerMetrics;
 }
 
 export class Connection implements SocketEvents {
@@ -183,6 +185,7 @@ export class Connection implements SocketEvents {
   /** Ends the connection because of what the peer did. */
   refuse(reason: string): void {
     if (this.#closed) return;
+    this.#options.metrics.connectionsRefused += 1;
     this.#options.log(`closing the connection from ${this.peer}: ${reason}`);
     this.destroy();
   }
@@ -198,6 +201,7 @@ export class Connection implements SocketEvents {
 
   received(size: number): void {
     if (this.#closed) return;
+    this.#options.metrics.receivedBytes += size;
     this.lastActiveMs = this.#options.clock.monotonicMs();
     if (this.#frame === undefined) this.#consume(this.#options.shared, 0, size);
     else this.#fillFrame(size);
@@ -325,6 +329,7 @@ export class Connection implements SocketEvents {
     if (parts.length > 0) {
       if (this.#unsentBytes === 0) this.#lastSentMs = this.#options.clock.monotonicMs();
       this.#unsentBytes += sizeBytes;
+      this.#options.metrics.sentBytes += sizeBytes;
       this.#options.socket.write(parts, () => this.#wasSent(sizeBytes, sent));
     }
     this.#updateReading();

@@ -11,6 +11,7 @@ import type { VersionRange } from "../protocol/codec/versions.ts";
 import { UnencodableMessage } from "../protocol/codec/writer.ts";
 import type { Broker } from "./broker.ts";
 import type { Answer, AnswerSlot, Connection } from "./connection.ts";
+import type { RequestMetrics } from "./metrics.ts";
 
 export interface AnswerOptions {
   /** The log position that the answer's state is of. */
@@ -30,6 +31,8 @@ export class Exchange<A extends Api = Api> {
   readonly #api: A;
   readonly #correlationId: number;
   readonly #slot: AnswerSlot;
+  readonly #metrics: RequestMetrics;
+  readonly #receivedMs: number;
 
   constructor(fields: {
     readonly broker: Broker;
@@ -48,11 +51,14 @@ export class Exchange<A extends Api = Api> {
     this.#api = fields.api;
     this.#correlationId = fields.correlationId;
     this.#slot = fields.connection.openSlot();
+    this.#receivedMs = fields.connection.lastActiveMs;
+    this.#metrics = fields.broker.metrics.of(fields.api);
+    this.#metrics.received(fields.version);
   }
 
   /** Answers. The body is encoded now and leaves when the barrier lets it. */
   answer(body: MessageInput<A["response"]>, options: AnswerOptions = {}): void {
-    const { store, writer } = this.broker;
+    const { store, writer, clock } = this.broker;
     let answer: Answer;
     try {
       const encoded = encodeResponse(this.#api, this.version, this.#correlationId, body, writer);
@@ -63,7 +69,13 @@ export class Exchange<A extends Api = Api> {
       options.sent?.();
       return this.connection.refuse(`its ${this.#api.name} request cannot be answered: ${error.message}`);
     }
-    store.whenCommitted(options.waitFor ?? store.state.position, () => this.connection.fill(this.#slot, answer));
+    this.#metrics.answered(body);
+    const answeredMs = clock.monotonicMs();
+    store.whenCommitted(options.waitFor ?? store.state.position, () => {
+      // Now, or in the turn in which the log was committed that far: at the later of the two.
+      this.#metrics.released(this.#receivedMs, answeredMs, Math.max(answeredMs, store.committedMs));
+      this.connection.fill(this.#slot, answer);
+    });
   }
 
   /** See `Connection.whenNext`. */
@@ -71,8 +83,9 @@ export class Exchange<A extends Api = Api> {
     return this.connection.whenNext(this.#slot);
   }
 
-  /** Leaves the request without an answer (acks=0). */
-  answerNothing(): void {
+  /** Leaves the request without an answer (acks=0). `body` is what would have been said. */
+  answerNothing(body: MessageInput<A["response"]>): void {
+    this.#metrics.answered(body);
     this.connection.fill(this.#slot, "none");
   }
 }

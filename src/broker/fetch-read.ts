@@ -98,6 +98,7 @@ export function readFetch(
       isFirst = false;
     }
   }
+  broker.metrics.partitionsRead += partitions.length;
   if (stored.length === 0) return summary(partitions, false);
   if (!bounds.mayReadFiles) {
     for (const { result } of partitions) result.release();

@@ -61,6 +61,7 @@ export class Housekeeping {
     const floor = store.state.broker["wal.min.free.bytes"];
     const position = store.wal.position;
     const freeBytes = await disk.freeBytes();
+    this.#broker.freeBytes = freeBytes;
     const low = freeBytes < floor;
     this.#broker.spaceEnd = floor === 0 ? Number.POSITIVE_INFINITY : position + freeBytes - floor;
     if (low === this.#broker.spaceLow) return;

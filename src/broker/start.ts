@@ -42,6 +42,8 @@ export interface StartOptions {
 export interface RunningBroker {
   readonly broker: Broker;
   readonly opened: Opened;
+  /** How long it took to open the data. */
+  readonly openedInMs: number;
   /** What it is bound to, in the order of the listeners. */
   readonly addresses: readonly Address[];
   /** Answers what was asked, makes everything durable, and lets go of all files. */
@@ -53,6 +55,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   const { clock, random, disk, network, storageWorker: launcher } = ports;
   const nodeId = settings.config["node.id"];
   const groupFold = new GroupFold();
+  const beganMs = clock.monotonicMs();
   const opened = await openStore({
     disk,
     brokerId: nodeId,
@@ -61,6 +64,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
     nowMs: () => clock.wallMs(),
     progress: options.progress ?? (() => undefined),
   });
+  const openedInMs = clock.monotonicMs() - beganMs;
   for (const line of opened.warnings) log(`warning: ${line}`);
   const incarnation = random.bytes(6).readUIntBE(0, 6);
   const syncedWrites = await disk.syncedWrites(WAL_FOLDER);
@@ -83,6 +87,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   return {
     broker,
     opened,
+    openedInMs,
     addresses,
     async stop() {
       housekeeping.stop();

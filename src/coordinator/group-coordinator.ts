@@ -115,6 +115,10 @@ export class GroupCoordinator {
     return group instanceof ConsumerGroup ? group : undefined;
   }
 
+  get groupCount(): number {
+    return this.#groups.size;
+  }
+
   /** In order of creation. */
   groups(): IterableIterator<Group> {
     return this.#groups.values();

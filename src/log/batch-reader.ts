@@ -77,6 +77,9 @@ export class BatchReader {
   /** One file at a time is read for the index that it has lost. */
   readonly #rebuilds = new ByteBudget(1);
   readonly #report: (line: string) => void;
+  /** Reads of files since the start, and their bytes. */
+  reads = 0;
+  readBytes = 0;
 
   constructor(options: {
     readonly disk: Disk;
@@ -108,6 +111,15 @@ export class BatchReader {
   /** Memory in use by what was read and may be wanted again. */
   get regionBytes(): number {
     return this.#regions.bytes;
+  }
+
+  /** Reads that wait for memory. */
+  get waitingReads(): number {
+    return this.#budget.waiting;
+  }
+
+  get indexCacheBytes(): number {
+    return this.#indexes.weight;
   }
 
   /** Serves the query from memory; undefined when its first batch is not there. */
@@ -303,7 +315,10 @@ export class BatchReader {
   async #readInTurn(file: LogFile, bytes: Buffer, at: number): Promise<number> {
     await this.#reads.acquire(1);
     try {
-      return await this.#readFile(file, bytes, at);
+      const got = await this.#readFile(file, bytes, at);
+      this.reads += 1;
+      this.readBytes += got;
+      return got;
     } finally {
       this.#reads.release(1);
     }

@@ -3,12 +3,12 @@
  * the whole budget gets all of it, alone.
  */
 export class ByteBudget {
-  readonly #limit: number;
+  readonly limitBytes: number;
   #used = 0;
   readonly #queue: { readonly bytes: number; readonly grant: () => void }[] = [];
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.limitBytes = limit;
   }
 
   get usedBytes(): number {
@@ -58,6 +58,6 @@ export class ByteBudget {
   }
 
   #fits(bytes: number): boolean {
-    return this.#used === 0 || this.#used + bytes <= this.#limit;
+    return this.#used === 0 || this.#used + bytes <= this.limitBytes;
   }
 }

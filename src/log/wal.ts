@@ -27,6 +27,7 @@
 import { assert } from "../base/assert.ts";
 import { type Position, toPosition } from "../base/brands.ts";
 import { crc32c, crc32cCombine } from "../base/crc32c.ts";
+import { DURATION_BOUNDS_MS, Histogram } from "../base/histogram.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Disk, SyncedFile, SyncedWrites } from "../ports/disk.ts";
 import { setBatchBaseOffset, setBatchLeaderEpoch, setBatchLogAppendTime } from "../protocol/record-batch.ts";
@@ -125,7 +126,20 @@ interface GroupWrite {
   done: boolean;
 }
 
+/** From 512 bytes, by fours, later by twos. */
+const GROUP_BOUNDS_BYTES = [9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 24].map((power) => 2 ** power);
+
+/** What the log has done since the start. */
+export class WalMetrics {
+  readonly groupBytes = new Histogram(GROUP_BOUNDS_BYTES);
+  /** Of one group, its sync included where writes are synced by themselves; the first of a file includes creating it. */
+  readonly writeMs = new Histogram(DURATION_BOUNDS_MS);
+  /** Of syncs that are not part of a write. */
+  readonly syncMs = new Histogram(DURATION_BOUNDS_MS);
+}
+
 export class Wal {
+  readonly metrics = new WalMetrics();
   readonly #options: WalOptions;
   readonly #alignmentBytes: number;
   /** What stays free behind each record of a block, so that a filler always fits. */
@@ -386,8 +400,12 @@ export class Wal {
   #startWrite(group: Group): void {
     const write: GroupWrite = { group, done: false };
     this.#writes.push(write);
+    const { clock } = this.#options;
+    const beganMs = clock.monotonicMs();
+    this.metrics.groupBytes.observe(GROUP_HEADER_BYTES + group.lengthBytes);
     this.#write(group).then(
       () => {
+        this.metrics.writeMs.observe(clock.monotonicMs() - beganMs);
         write.done = true;
         this.#advanceWritten();
         this.#pump();
@@ -437,8 +455,11 @@ export class Wal {
     assert(sync !== undefined, "bytes to be synced, and no open file to sync");
     const target = this.#written;
     this.#syncing = true;
+    const { clock } = this.#options;
+    const beganMs = clock.monotonicMs();
     sync().then(
       () => {
+        this.metrics.syncMs.observe(clock.monotonicMs() - beganMs);
         this.#syncing = false;
         this.#advanceDurable(target);
         this.#pump();

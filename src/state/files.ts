@@ -45,6 +45,8 @@ export class Files {
   /** Called when a closed file has its index. */
   indexed: () => void = () => undefined;
   #work: Promise<void> = Promise.resolve();
+  /** Snapshots written since the start. */
+  snapshotsWritten = 0;
 
   constructor(options: FilesOptions) {
     this.#options = options;
@@ -55,6 +57,11 @@ export class Files {
   /** Closed files, oldest first. The last ones may still wait for their index. */
   get closed(): readonly WalFile[] {
     return this.#closed;
+  }
+
+  /** Position of the newest snapshot, and of the one before it. */
+  get snapshots(): readonly Position[] {
+    return this.#snapshots.map(({ position }) => position);
   }
 
   /** Takes over a file that is durable to its end. */
@@ -161,6 +168,7 @@ export class Files {
     const taken = [{ position, takenAt }, ...this.#snapshots.filter((other) => other.position !== position)];
     const kept = new Set<number>(await listSnapshots(disk));
     this.#snapshots = taken.filter((each) => kept.has(each.position)).toSorted((x, y) => y.position - x.position);
+    this.snapshotsWritten += 1;
   }
 
   #canGo(file: WalFile): boolean {

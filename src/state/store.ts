@@ -55,6 +55,8 @@ export class Store {
   readonly files: Files;
   readonly blocks: BlockCache;
   readonly reader: BatchReader;
+  /** When the log was committed last, monotonic milliseconds: of all that this let go of, in one reading of the clock. */
+  committedMs = Number.NEGATIVE_INFINITY;
   readonly #clock: Clock;
   readonly #barrier: Barrier;
   readonly #writer = new Writer();
@@ -81,7 +83,10 @@ export class Store {
       fileMaxBytes: config["wal.segment.bytes"],
       fileMaxAgeMs: config["wal.indexing.interval.ms"],
       events: {
-        committed: (position) => this.#barrier.advance(position),
+        committed: (position) => {
+          this.committedMs = clock.monotonicMs();
+          this.#barrier.advance(position);
+        },
         sealed: (file) => this.files.sealed(file),
         failed,
       },
@@ -100,6 +105,11 @@ export class Store {
   /** Calls `release` once everything before `position` is committed. In the order of the calls. */
   whenCommitted(position: number, release: () => void): void {
     this.#barrier.wait(position, release);
+  }
+
+  /** What waits for the log to be committed. */
+  get waiting(): number {
+    return this.#barrier.waiting;
   }
 
   /** Appends a state record and applies it. Answers the position that an answer about it has to wait for. */

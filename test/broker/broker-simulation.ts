@@ -19,6 +19,7 @@ import type { Uuid } from "../../src/base/uuid.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { type RunningBroker, startBroker } from "../../src/broker/start.ts";
 import { loadSettings } from "../../src/config/load.ts";
+import type { Disk } from "../../src/ports/disk.ts";
 import { APIS } from "../../src/protocol/apis.ts";
 import { ErrorCode } from "../../src/protocol/errors.ts";
 import { type BatchOptions, encodeBatch, type RecordInput, readRecords } from "../../src/protocol/record.ts";
@@ -35,6 +36,8 @@ export interface BrokerOptions {
   /** As given with `--set`. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly disk?: Partial<DiskFaults>;
+  /** Puts something between the broker and its disk. */
+  readonly wrapDisk?: (disk: Disk) => Disk;
 }
 
 /** What a scenario works with. */
@@ -93,7 +96,8 @@ export class BrokerLives {
     const loaded = loadSettings({ set: ["wal.min.free.bytes=0", ...set], flags: { port: String(PORT) } });
     assert.ok("settings" in loaded, "errors" in loaded ? loaded.errors.join("\n") : "");
     const lines: string[] = [];
-    const { clock, random, disk, network } = process;
+    const { clock, random, network } = process;
+    const disk = this.#options.wrapDisk?.(process.disk) ?? process.disk;
     const running = await startBroker({
       ports: { clock, random, disk, network, storageWorker: new SimWorkers({ clock, disk }) },
       settings: loaded.settings,

@@ -4,7 +4,8 @@ import { crc32c } from "../../src/base/crc32c.ts";
 import { uuidFromBytes } from "../../src/base/uuid.ts";
 import { BatchIndex } from "../../src/log/batch-index.ts";
 import { writeFileIndex } from "../../src/log/file-index.ts";
-import { type FileRange, WalFile } from "../../src/log/wal-file.ts";
+import type { FileRange } from "../../src/log/log-file.ts";
+import { WalFile } from "../../src/log/wal-file.ts";
 import {
   batchDataOffset,
   batchRecordBytes,

@@ -64,6 +64,7 @@ export const PACKAGES: { readonly [name: string]: readonly Room[] } = {
   commander: ["cli"],
   hono: ["http"],
   "lz4-napi": ["protocol"],
+  "prom-client": ["http"],
   re2js: ["coordinator"],
   snappy: ["protocol"],
 };

@@ -12,7 +12,7 @@
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
-import { BATCH_MAGIC_AT, batchMagic } from "../../protocol/record-batch.ts";
+import { BATCH_MAGIC_AT, batchMagic, batchOffsetCount } from "../../protocol/record-batch.ts";
 import type { Topic } from "../../state/state.ts";
 import { checkBatches, LATEST_MAGIC } from "../batch-check.ts";
 import { packBatches, type UnpackBudget } from "../batch-compression.ts";
@@ -41,7 +41,7 @@ export function handleProduce(exchange: ProduceExchange): void {
   const responses = request.topicData.map((topic) => produceTopic({ exchange, refused, budget }, topic));
   broker.throttle(connection);
   if (request.acks !== 0) return exchange.answer({ responses }, { waitFor: wal.position });
-  exchange.answerNothing();
+  exchange.answerNothing({ responses });
   const failed = responses.flatMap(({ partitionResponses = [] }) => partitionResponses).find(isRefused);
   if (failed !== undefined) connection.refuse(`a produce request with acks=0 failed: ${failed.errorMessage ?? ""}`);
 }
@@ -141,6 +141,7 @@ function producePartition({ exchange, budget }: ProduceWork, topic: Topic, asked
       let baseOffset = -1;
       let logAppendTimeMs: number | undefined;
       for (const batch of batches) {
+        broker.metrics.produced(topic, batchOffsetCount(batch.buffer, batch.at), batch.sizeBytes);
         const appended = store.appendBatch({ topic, partition, ...batch });
         if (baseOffset === -1) ({ baseOffset, logAppendTimeMs } = appended);
       }

@@ -12,6 +12,7 @@ import type { Timer } from "../../ports/clock.ts";
 import type { APIS } from "../../protocol/apis.ts";
 import type { MessageInput } from "../../protocol/codec/message.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
+import type { Broker } from "../broker.ts";
 import type { Connection } from "../connection.ts";
 import type { Exchange } from "../exchange.ts";
 import { FetchPartitions, type FetchTopic } from "../fetch-partitions.ts";
@@ -154,6 +155,7 @@ class PendingFetch implements PartitionWaiter, ParkedFetch {
     const { session, incremental } = this.#plan;
     const changed = incremental ? fetched.partitions.filter(isChanged) : fetched.partitions;
     if (session !== undefined) for (const partition of changed) remember(session, partition);
+    countRecords(this.#exchange.broker, changed, this.#usesTopicIds);
     this.#exchange.answer(
       { sessionId: session?.id ?? 0, responses: groupByTopic(changed, this.#exchange) },
       { sent: () => releaseAll(fetched) },
@@ -286,6 +288,13 @@ function answerOf(fetched: FetchedPartition, readCommitted: boolean): PartitionA
     records: result.parts,
   };
   return divergingEpoch === undefined ? answer : { ...answer, divergingEpoch };
+}
+
+function countRecords(broker: Broker, fetched: readonly FetchedPartition[], usesTopicIds: boolean): void {
+  for (const { asked, result } of fetched) {
+    if (result.sizeBytes === 0) continue;
+    broker.metrics.fetched(fetchedTopic(broker, asked.topic, usesTopicIds), result.sizeBytes);
+  }
 }
 
 function releaseAll({ partitions }: Fetched): void {

@@ -71,6 +71,16 @@ export const STORAGE = {
     "What clients are told to connect to, as HOST or HOST:PORT, where there is one listener.",
     { importance: "high" },
   ),
-  "http.host": string("127.0.0.1", "The address /healthz, /readyz and metrics are served on.", { notEmpty: true }),
+  "http.host": string("127.0.0.1", "The address /healthz, /readyz and /metrics are served on.", { notEmpty: true }),
   "http.port": int(6092, "Their port; 0 picks a free one, -1 serves none.", { min: -1, max: 65535 }),
+  "metrics.max.topics": int(
+    1000,
+    "Topics with numbers of their own on /metrics, the oldest: 1,000 take it some 10 ms. Those of all are always there.",
+    { min: 0, max: 10_000, scope: "cluster-wide", importance: "low" },
+  ),
+  "metrics.max.group.lags": int(
+    0,
+    "Lags on /metrics, one for each group and topic that it has offsets of: looked up anew each time. 0 shows none.",
+    { min: 0, max: 10_000, scope: "cluster-wide", importance: "low" },
+  ),
 };
