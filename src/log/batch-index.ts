@@ -7,6 +7,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { Int64 } from "../base/int64.ts";
+import { batchMaxTimestamp, batchRecordCount } from "../protocol/record-batch.ts";
 
 export interface BatchRow {
   readonly baseOffset: number;
@@ -33,6 +34,11 @@ export const BYTES_PER_ROW = COLUMNS * 8;
 export function clampTimestamp(timestamp: Int64): number {
   if (typeof timestamp === "number") return timestamp;
   return timestamp > 0n ? Number.MAX_SAFE_INTEGER : -Number.MAX_SAFE_INTEGER;
+}
+
+/** The timestamp that a batch has in an index. Compaction can leave nothing of one but its header: nobody looks for that. */
+export function indexedTimestamp(buffer: Buffer, at: number): number {
+  return batchRecordCount(buffer, at) === 0 ? -1 : clampTimestamp(batchMaxTimestamp(buffer, at));
 }
 
 export class BatchIndex {

@@ -3,8 +3,8 @@
  * batches themselves. That reads the whole file: for the rare case only.
  */
 import type { Disk, DiskFile } from "../ports/disk.ts";
-import { batchBaseOffset, batchMaxTimestamp, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
-import { BatchIndex, clampTimestamp } from "./batch-index.ts";
+import { batchBaseOffset, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
+import { BatchIndex, indexedTimestamp } from "./batch-index.ts";
 import { CorruptionError } from "./corruption.ts";
 import { GroupScanner, type ScannedGroup } from "./group-scanner.ts";
 import type { FileRange } from "./log-file.ts";
@@ -86,7 +86,7 @@ function pushRow(index: BatchIndex, range: FileRange, record: BatchRecord, buffe
   let maxTimestamp = -Number.MAX_SAFE_INTEGER;
   for (let at = dataAt; at < dataAt + sizeBytes; at += batchSizeBytes(buffer, at)) {
     endOffset = batchBaseOffset(buffer, at) + batchOffsetCount(buffer, at);
-    maxTimestamp = Math.max(maxTimestamp, clampTimestamp(batchMaxTimestamp(buffer, at)));
+    maxTimestamp = Math.max(maxTimestamp, indexedTimestamp(buffer, at));
   }
   index.push({ baseOffset, endOffset, position, sizeBytes, maxTimestamp });
 }

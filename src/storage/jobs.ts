@@ -53,7 +53,9 @@ export interface CompactJob {
   readonly inputs: readonly SegmentSource[];
   readonly output: SegmentIdentity;
   readonly nowMs: number;
+  /** Memory for keys at most, and 16 random bytes that their hashes depend on. */
   readonly mapBytes: number;
+  readonly secret: Uint8Array;
   readonly partitions: readonly CompactPartition[];
 }
 
@@ -70,19 +72,16 @@ export interface CompactPartition extends PartitionPlace {
   readonly newestBatches: readonly number[];
 }
 
-/** Checks every checksum of a segment. */
-export interface VerifyJob {
-  readonly kind: "verify";
-  readonly segment: SegmentSource & { readonly crc: number };
-}
-
-export type Job = ConvertJob | MergeJob | VerifyJob;
+export type Job = ConvertJob | MergeJob | CompactJob;
 
 /** How far the compaction of a partition came. */
 export interface CompactedPartition {
+  readonly topicId: Uuid;
   readonly partition: number;
   readonly cleanedTo: number;
   readonly horizonMs: number;
+  /** The first batch whose records could not be read, and why. */
+  readonly unreadable: string | undefined;
 }
 
 export interface JobResult {

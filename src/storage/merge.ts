@@ -11,7 +11,7 @@ export async function mergeSegments(
   job: MergeJob,
   progress: () => void,
 ): Promise<(WrittenSegment | undefined)[]> {
-  const inputs = new InputSegments(output.disk, job.inputs);
+  const inputs = new InputSegments(output.disk, job.inputs, progress);
   try {
     const written: (WrittenSegment | undefined)[] = [];
     for (const { identity, ranges } of job.outputs) {
@@ -29,7 +29,6 @@ export async function mergeSegments(
             }
           }
           writer.endRange();
-          progress();
         }
         written.push(await writer.finish());
       } catch (error) {

@@ -1,10 +1,15 @@
 /** What a job is to move, and the state record that says it was done. */
 import type { FileRange } from "../log/log-file.ts";
+import type { PartitionLog } from "../log/partition-log.ts";
 import { PART_BATCHES } from "../state/segment-records.ts";
 import type { Topic } from "../state/state.ts";
 import type { StateRecord } from "../state/state-record.ts";
+import type { JobResult } from "./jobs.ts";
 import type { DirectoryRow, SegmentIdentity } from "./segment-format.ts";
 import type { WrittenSegment } from "./segment-writer.ts";
+
+/** Of segments that compaction writes: they are merged with each other, and with merged ones. */
+const COMPACTED_LEVEL = 1;
 
 /** Neighbouring ranges of one partition that become one range of an output. */
 interface Moved {
@@ -34,7 +39,7 @@ export class MovePlan {
   }
 
   /** Undefined unless every byte that was to be moved is in what was written. */
-  record(written: readonly (WrittenSegment | undefined)[]): StateRecord | undefined {
+  record({ segments: written }: JobResult): StateRecord | undefined {
     const rows = written.map((segment) => new Map(segment?.ranges.map((row) => [keyOf(row), row])));
     const topics = new Map<Topic, TopicMove["partitions"][number][]>();
     const segments = new SegmentList(this.#outputs, written);
@@ -63,6 +68,38 @@ export class MovePlan {
       },
     };
   }
+}
+
+/**
+ * The state record for a compaction: of each partition, everything up to where its last range ended is now what was written,
+ * be it nothing. Undefined when a partition is missing.
+ */
+export function compactionRecord(
+  identity: SegmentIdentity,
+  topic: Topic,
+  partitions: readonly { readonly partition: PartitionLog; readonly ranges: readonly FileRange[] }[],
+  { segments: written, compacted = [] }: JobResult,
+): StateRecord | undefined {
+  const rows = (written[0]?.ranges ?? []).filter(({ topicId }) => topicId === topic.id);
+  const outputs = [{ identity, level: COMPACTED_LEVEL }];
+  const segments = new SegmentList(outputs, rows.length === 0 ? [undefined] : written);
+  const moves: TopicMove["partitions"][number][] = [];
+  for (const {
+    partition: { partition },
+    ranges,
+  } of partitions) {
+    const done = compacted.find((each) => each.topicId === topic.id && each.partition === partition);
+    if (done === undefined) return undefined;
+    moves.push({
+      partition,
+      from: ranges[0]!.firstOffset,
+      to: ranges.at(-1)!.endOffset,
+      cleanedTo: done.cleanedTo,
+      horizonMs: done.horizonMs,
+      ranges: rows.filter((row) => row.partition === partition).map((row) => rangeOfRow(row, 0)),
+    });
+  }
+  return { type: 10, value: { segments: segments.listed, topics: [{ topicId: topic.id, partitions: moves }] } };
 }
 
 /** The segments that a record tells of: those that were written. */

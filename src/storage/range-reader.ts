@@ -21,11 +21,14 @@ export interface RangeBlock {
 export class InputSegments {
   readonly #disk: Disk;
   readonly #inputs: readonly SegmentSource[];
+  /** Called for every piece that is read. */
+  readonly #progress: () => void;
   /** The one used last comes last. */
   readonly #open = new Map<number, DiskFile>();
 
-  constructor(disk: Disk, inputs: readonly SegmentSource[]) {
+  constructor(disk: Disk, inputs: readonly SegmentSource[], progress: () => void) {
     this.#disk = disk;
+    this.#progress = progress;
     this.#inputs = inputs;
   }
 
@@ -36,7 +39,7 @@ export class InputSegments {
     const index = await readRows(file, name, range);
     if (index.count === 0) return;
     const end = endOf(index, topicBytes);
-    const reader = new SequentialReader(file, index.positionAt(0), end);
+    const reader = new SequentialReader(file, index.positionAt(0), end, this.#progress);
     for (let row = 0; row < index.count; row += 1) {
       const sizeBytes = index.sizeAt(row);
       const totalBytes = batchRecordBytes(topicBytes, sizeBytes);

@@ -4,18 +4,12 @@
  */
 
 import { crc32c } from "../base/crc32c.ts";
-import { BatchIndex, BYTES_PER_ROW, clampTimestamp } from "../log/batch-index.ts";
+import { BatchIndex, BYTES_PER_ROW, indexedTimestamp } from "../log/batch-index.ts";
 import { CorruptionError } from "../log/corruption.ts";
 import { SEGMENT_HEADER_BYTES } from "../log/segment.ts";
 import { RECORD_HEADER_BYTES, readBatchRecord, recordBytesClaimed, verifiedRecordBytes } from "../log/wal-record.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
-import {
-  batchBaseOffset,
-  batchCrcMatches,
-  batchMaxTimestamp,
-  batchOffsetCount,
-  batchSizeBytes,
-} from "../protocol/record-batch.ts";
+import { batchBaseOffset, batchCrcMatches, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
 import {
   type Directory,
   type DirectoryRow,
@@ -40,12 +34,12 @@ export interface VerifiedSegment {
  * Verifies a segment to its last byte. Memory: its directory, the index of one range, one record.
  * @throws CorruptionError where something is not as it was written.
  */
-export async function verifySegment(disk: Disk, name: string, progress?: () => void): Promise<VerifiedSegment> {
+export async function verifySegment(disk: Disk, name: string, progress: () => void): Promise<VerifiedSegment> {
   const file = await disk.open(name, "read");
   try {
     const sizeBytes = await file.sizeBytes();
     const { directory, directoryAt } = await readDirectory(file, name);
-    const reader = new SequentialReader(file, 0, sizeBytes);
+    const reader = new SequentialReader(file, 0, sizeBytes, progress);
     const header = decodeHeader(await reader.view(0, SEGMENT_HEADER_BYTES));
     if (header === undefined || header.id !== directory.id || header.walPosition !== directory.walPosition) {
       throw new CorruptionError(name, 0, "the header of the segment is not what was written");
@@ -59,7 +53,6 @@ export async function verifySegment(disk: Disk, name: string, progress?: () => v
       found.push(range.index);
       batches += range.batches;
       at = row.dataAt + row.dataBytes;
-      progress?.();
     }
     for (const [index, row] of directory.rows.entries()) {
       const rows = await reader.view(row.rowsAt, row.rows * BYTES_PER_ROW);
@@ -135,7 +128,7 @@ async function verifyRange(
         batchBaseOffset(bytes, batchAt) >= nextOffset;
       if (!isGood) throw new CorruptionError(name, at, `a batch at offset ${nextOffset} or behind it is damaged`);
       nextOffset = batchBaseOffset(bytes, batchAt) + batchOffsetCount(bytes, batchAt);
-      const timestamp = clampTimestamp(batchMaxTimestamp(bytes, batchAt));
+      const timestamp = indexedTimestamp(bytes, batchAt);
       maxTimestamp = maxTimestamp === undefined ? timestamp : Math.max(maxTimestamp, timestamp);
       batches += 1;
       batchAt += batchBytes;

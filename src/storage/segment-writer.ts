@@ -8,11 +8,11 @@
 import { assert } from "../base/assert.ts";
 import { crc32c } from "../base/crc32c.ts";
 import type { Uuid } from "../base/uuid.ts";
-import { BatchIndex, BYTES_PER_ROW, clampTimestamp } from "../log/batch-index.ts";
+import { BatchIndex, BYTES_PER_ROW, indexedTimestamp } from "../log/batch-index.ts";
 import { segmentName } from "../log/segment.ts";
 import { batchDataOffset, batchRecordBytes, sealRecord, writeBatchRecordFrame } from "../log/wal-record.ts";
 import type { Disk, SyncedFile, SyncedWrites } from "../ports/disk.ts";
-import { batchBaseOffset, batchMaxTimestamp, batchOffsetCount } from "../protocol/record-batch.ts";
+import { batchBaseOffset, batchOffsetCount } from "../protocol/record-batch.ts";
 import { type DirectoryRow, encodeHeader, encodeTail, paddingBytes, type SegmentIdentity } from "./segment-format.ts";
 
 /** What a record holds at most, unless one batch is larger. */
@@ -158,7 +158,7 @@ export class SegmentWriter {
       block.bytes = wider;
     }
     source.copy(block.bytes, dataAt + block.dataBytes, at, at + sizeBytes);
-    const timestamp = clampTimestamp(batchMaxTimestamp(source, at));
+    const timestamp = indexedTimestamp(source, at);
     if (block.batches === 0) block.baseOffset = baseOffset;
     block.maxTimestamp = block.batches === 0 ? timestamp : Math.max(block.maxTimestamp, timestamp);
     block.endOffset = endOffset;

@@ -7,15 +7,17 @@ const PIECE_BYTES = 1024 * 1024;
 export class SequentialReader {
   readonly #file: DiskFile;
   readonly #end: number;
+  readonly #progress: () => void;
   #buffer: Buffer = Buffer.allocUnsafe(PIECE_BYTES);
   /** File offset of the first byte in the buffer, and how many there are. */
   #from: number;
   #bytes = 0;
   #crc = 0;
 
-  /** Reads `from`..`end`. */
-  constructor(file: DiskFile, from: number, end: number) {
+  /** Reads `from`..`end`. `progress` is called for every piece. */
+  constructor(file: DiskFile, from: number, end: number, progress: () => void) {
     this.#file = file;
+    this.#progress = progress;
     this.#from = from;
     this.#end = end;
   }
@@ -51,6 +53,7 @@ export class SequentialReader {
       const got = await this.#file.read(free, readAt);
       this.#crc = crc32c(free.subarray(0, got), this.#crc);
       this.#bytes += got;
+      this.#progress();
       if (got < free.length) return;
     }
   }

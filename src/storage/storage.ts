@@ -14,10 +14,14 @@ import type { ChildLauncher } from "../ports/child.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import { type Disk, IoError } from "../ports/disk.ts";
 import type { Random } from "../ports/random.ts";
+import type { StateRecord } from "../state/state-record.ts";
 import type { Store } from "../state/store.ts";
-import { MovePlan } from "./move.ts";
+import { type CompactionPlan, planCompaction } from "./compaction-plan.ts";
+import type { JobResult } from "./jobs.ts";
+import { compactionRecord, MovePlan } from "./move.ts";
 import { planMerge, rangesIn } from "./plan.ts";
 import { scrub } from "./scrub.ts";
+import type { SegmentIdentity } from "./segment-format.ts";
 import { JobError, WorkerClient } from "./worker-client.ts";
 
 /** Files that become segments at the same time. */
@@ -25,11 +29,23 @@ const CONVERSIONS_AT_ONCE = 2;
 /** How often is looked for what has become due by time alone. */
 const CHECK_MS = 5_000;
 const SCRUB_MS = 600_000;
+/** Between two looks for something to compact, whatever log.cleaner.backoff.ms says. */
+const SHORTEST_REST_MS = 10;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
 /** A producer is held back so long at three quarters of the backlog's bound, and more beyond. */
 const SLOW_DOWN_MS = 10;
 const LONGEST_DELAY_MS = 1_000;
+
+/** What a job is to write, and the state record that says that it was done. */
+interface Move {
+  readonly identities: readonly SegmentIdentity[];
+  /** Undefined when the result is not what was asked for. */
+  record(result: JobResult): StateRecord | undefined;
+}
+
+/** `damaged`: it will never work. `failed`: it is tried again. */
+type Outcome = "done" | "damaged" | "failed";
 
 export interface StorageOptions {
   readonly store: Store;
@@ -52,6 +68,7 @@ export class Storage {
   /** Segments that are being merged, and those that cannot be: they have damage. */
   readonly #merging = new Set<Segment>();
   #mergeActive = false;
+  #compactionDue = true;
   /** Names of segments that are being written. */
   readonly #writing = new Set<string>();
   #mergeDue = true;
@@ -77,6 +94,11 @@ export class Storage {
     };
     const { broker } = this.#options.store.state;
     this.#every("check", Math.min(CHECK_MS, broker["log.retention.check.interval.ms"]), look);
+    this.#every("compaction", Math.max(broker["log.cleaner.backoff.ms"], SHORTEST_REST_MS), () => {
+      this.#compactionDue = true;
+      this.#pump();
+      return Promise.resolve();
+    });
     this.#every("scrub", SCRUB_MS, () => this.#scrub());
     this.#inBackground(this.#scrub());
     this.#pump();
@@ -137,17 +159,31 @@ export class Storage {
   }
 
   #next(): (() => Promise<void>) | undefined {
-    const { state, files } = this.#options.store;
+    const { files } = this.#options.store;
     if (this.#converting.size < CONVERSIONS_AT_ONCE) {
       const file = files.closed.find(
         (each) => each.indexed && each.users > 0 && !this.#converting.has(each) && !this.#stuck.has(each),
       );
       if (file !== undefined) return () => this.#convert(file);
     }
-    if (this.#busy || !this.#mergeDue) return undefined;
+    if (this.#busy) return undefined;
+    return this.#nextCompaction() ?? this.#nextMerge();
+  }
+
+  #nextMerge(): (() => Promise<void>) | undefined {
+    if (!this.#mergeDue) return undefined;
     this.#mergeDue = false;
-    const plan = planMerge(state, this.#merging);
+    const plan = planMerge(this.#options.store.state, this.#merging);
     return plan === undefined ? undefined : () => this.#merge(plan);
+  }
+
+  #nextCompaction(): (() => Promise<void>) | undefined {
+    if (!this.#compactionDue) return undefined;
+    this.#compactionDue = false;
+    const { store, clock } = this.#options;
+    if (!store.state.broker["log.cleaner.enable"]) return undefined;
+    const plan = planCompaction(store.state, this.#merging, clock.wallMs());
+    return plan === undefined ? undefined : () => this.#compact(plan);
   }
 
   async #convert(file: WalFile): Promise<void> {
@@ -222,26 +258,85 @@ export class Storage {
         this.#options.log(`error: ${message}; its segment is not merged with others`);
       },
     );
-    // Those with damage are not taken up again.
-    if (outcome !== "damaged") for (const segment of plan.inputs) this.#merging.delete(segment);
+    this.#ended(plan.inputs, outcome);
+    this.#pump();
+  }
+
+  async #compact({ topic, partitions }: CompactionPlan): Promise<void> {
+    const { random, clock, store, log } = this.#options;
+    const inputs = [...new Set(partitions.flatMap(({ ranges }) => ranges.map(({ file }) => file)))];
+    for (const segment of inputs) this.#merging.add(segment);
+    this.#mergeActive = true;
+    const identity = { id: newUuid(random), walPosition: Math.min(...inputs.map(({ walPosition }) => walPosition)) };
+    const { config } = topic;
+    const outcome = await this.#run(
+      {
+        identities: [identity],
+        record: (result) => {
+          for (const { partition, unreadable } of result.compacted ?? []) {
+            if (unreadable !== undefined) log(`warning: ${topic.name}-${partition}: ${unreadable}; it stays as it is`);
+          }
+          return compactionRecord(identity, topic, partitions, result);
+        },
+      },
+      () =>
+        this.#worker.run({
+          kind: "compact",
+          inputs: inputs.map(({ id, walPosition, sizeBytes }) => ({ id, walPosition, sizeBytes })),
+          output: identity,
+          nowMs: clock.wallMs(),
+          mapBytes: store.state.broker["log.cleaner.dedupe.buffer.size"],
+          secret: random.bytes(16),
+          partitions: partitions.map(({ partition, ranges, firstDirtyOffset }) => ({
+            topicId: topic.id,
+            topicName: topic.name,
+            partition: partition.partition,
+            ranges: ranges.map(({ file, firstOffset, endOffset, sizeBytes, maxTimestamp, stored }) => ({
+              input: inputs.indexOf(file),
+              firstOffset,
+              endOffset,
+              sizeBytes,
+              maxTimestamp,
+              ...stored!,
+            })),
+            cleanedTo: firstDirtyOffset,
+            deleteRetentionMs: config["delete.retention.ms"],
+            segmentBytes: config["segment.bytes"],
+            segmentMs: config["segment.ms"],
+            newestBatches: [...partition.producers.entries()].flatMap(
+              ([, { batches }]) => batches.at(-1)?.baseOffset ?? [],
+            ),
+          })),
+        }),
+      (message) => {
+        this.#options.log(`error: ${message}; topic ${topic.name} is not compacted`);
+      },
+    );
+    this.#ended(inputs, outcome);
+    this.#compactionDue = outcome === "done";
+    this.#pump();
+  }
+
+  /** Ends the work on segments. Those with damage are not taken up again. */
+  #ended(inputs: readonly Segment[], outcome: Outcome): void {
+    if (outcome !== "damaged") for (const segment of inputs) this.#merging.delete(segment);
     this.#mergeActive = false;
     if (outcome === "done") this.#mergeDue = true;
-    this.#pump();
   }
 
   /** Has a job done, and registers what comes of it. */
   async #run(
-    move: MovePlan,
+    move: Move,
     job: () => ReturnType<WorkerClient["run"]>,
     damaged: (message: string) => void,
-  ): Promise<"done" | "damaged" | "failed"> {
+  ): Promise<Outcome> {
     const { store, log } = this.#options;
     const names = move.identities.map(({ walPosition, id }) => segmentName(walPosition, id));
     for (const name of names) this.#writing.add(name);
     try {
-      const { segments } = await job();
+      const result = await job();
       if (this.#stopped) return "failed";
-      const record = move.record(segments);
+      const record = move.record(result);
       if (record === undefined) {
         damaged("the storage worker did not give what it should");
         return "damaged";

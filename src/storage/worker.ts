@@ -5,6 +5,7 @@
 import { CorruptionError } from "../log/corruption.ts";
 import { SEGMENT_FOLDER, segmentName } from "../log/segment.ts";
 import type { Disk } from "../ports/disk.ts";
+import { compactPartitions } from "./compact.ts";
 import { convertWalFile } from "./convert.ts";
 import type { Answer, Job, JobResult, Request, SegmentSource } from "./jobs.ts";
 import { mergeSegments } from "./merge.ts";
@@ -57,9 +58,11 @@ async function doJob(output: SegmentOutput, work: Job, progress: () => void): Pr
       await publish(output.disk, identities, segments, progress);
       return { segments };
     }
-    case "verify":
-      await verifyWhole(output.disk, work.segment, progress);
-      return { segments: [] };
+    case "compact": {
+      const { segment, partitions: compacted } = await compactPartitions(output, work, progress);
+      await publish(output.disk, [work.output], [segment], progress);
+      return { segments: [segment], compacted };
+    }
   }
 }
 

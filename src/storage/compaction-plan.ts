@@ -1,0 +1,94 @@
+/** Which topic is to be compacted next, and what of it. Decides, and does nothing. */
+import type { FileRange } from "../log/log-file.ts";
+import type { PartitionLog } from "../log/partition-log.ts";
+import { Segment } from "../log/segment.ts";
+import type { State, Topic } from "../state/state.ts";
+import { type CompactionRange, compactionDue } from "./compaction-due.ts";
+
+/** What one job takes in at most, unless one partition alone is larger. */
+const MAX_INPUT_BYTES = 1024 * 1024 * 1024;
+
+export interface PartitionToCompact {
+  readonly partition: PartitionLog;
+  /** Oldest first, up to what must not be touched yet. */
+  readonly ranges: readonly FileRange<Segment>[];
+  readonly firstDirtyOffset: number;
+}
+
+export interface CompactionPlan {
+  readonly topic: Topic;
+  readonly partitions: readonly PartitionToCompact[];
+}
+
+interface Candidate extends PartitionToCompact {
+  readonly topic: Topic;
+  readonly dirtyRatio: number;
+}
+
+/** The topic of the partition that is dirtiest, with its other partitions that are due. `busy` segments are left alone. */
+export function planCompaction(state: State, busy: ReadonlySet<Segment>, nowMs: number): CompactionPlan | undefined {
+  const due: Candidate[] = [];
+  for (const topic of state.topics()) {
+    if (!topic.config["cleanup.policy"].includes("compact")) continue;
+    for (const partition of topic.partitions) {
+      const candidate = candidateOf(topic, partition, busy, nowMs);
+      if (candidate !== undefined) due.push(candidate);
+    }
+  }
+  due.sort((a, b) => b.dirtyRatio - a.dirtyRatio);
+  const first = due[0];
+  if (first === undefined) return undefined;
+  let bytes = 0;
+  const partitions = due.filter(({ topic, partition, ranges }) => {
+    if (topic !== first.topic) return false;
+    bytes += ranges.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    return partition === first.partition || bytes <= MAX_INPUT_BYTES;
+  });
+  return { topic: first.topic, partitions };
+}
+
+function candidateOf(
+  topic: Topic,
+  partition: PartitionLog,
+  busy: ReadonlySet<Segment>,
+  nowMs: number,
+): Candidate | undefined {
+  const stored = segmentRanges(partition);
+  if (stored.length === 0 || stored.some(({ file }) => busy.has(file))) return undefined;
+  const firstDirtyOffset = Math.max(partition.cleanedTo, partition.logStartOffset);
+  const { reason, uncleanableFrom, dirtyRatio } = compactionDue(
+    {
+      ranges: stored.map(factsOf),
+      firstDirtyOffset,
+      limitOffset: partition.lastStableOffset,
+      tombstonesDueMs: partition.horizonMs === -1 ? undefined : partition.horizonMs,
+      nowMs,
+    },
+    topic.config,
+  );
+  const ranges = stored.filter(({ endOffset }) => endOffset <= uncleanableFrom);
+  if (reason === undefined || ranges.length === 0) return undefined;
+  return { topic, partition, ranges, firstDirtyOffset, dirtyRatio };
+}
+
+/** What has left the write-ahead log. */
+function segmentRanges({ ranges }: PartitionLog): FileRange<Segment>[] {
+  const stored: FileRange<Segment>[] = [];
+  for (const range of ranges) {
+    if (!(range.file instanceof Segment)) break;
+    stored.push(range as FileRange<Segment>);
+  }
+  return stored;
+}
+
+/** Where a range begins in time is not known, but that it is hardly before the end of the one before. */
+function factsOf(range: FileRange, index: number, ranges: readonly FileRange[]): CompactionRange {
+  const { firstOffset, endOffset, sizeBytes, maxTimestamp } = range;
+  return {
+    firstOffset,
+    endOffset,
+    sizeBytes,
+    maxTimestamp,
+    firstTimestamp: ranges[index - 1]?.maxTimestamp ?? maxTimestamp,
+  };
+}
