@@ -80,6 +80,7 @@ export async function convertWalFile(
     await writer.abandon();
     throw error;
   } finally {
+    window.release();
     await source.close();
   }
 }
@@ -131,8 +132,12 @@ async function readIndex(disk: Disk, file: WalFile, source: DiskFile | undefined
   });
 }
 
+/** Windows that are not in use. */
+const FREE_WINDOWS: Buffer[] = [];
+const KEPT_WINDOWS = 2;
+
 class Window {
-  bytes = Buffer.allocUnsafe(WINDOW_BYTES);
+  bytes = FREE_WINDOWS.pop() ?? Buffer.allocUnsafeSlow(WINDOW_BYTES);
   readonly #source: DiskFile;
   readonly #file: WalFile;
   #placed: Placed[] = [];
@@ -143,6 +148,11 @@ class Window {
   constructor(source: DiskFile, file: WalFile) {
     this.#source = source;
     this.#file = file;
+  }
+
+  /** Its memory is for the next one. */
+  release(): void {
+    if (this.bytes.length === WINDOW_BYTES && FREE_WINDOWS.length < KEPT_WINDOWS) FREE_WINDOWS.push(this.bytes);
   }
 
   /** Always true for an empty window. */

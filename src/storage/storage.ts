@@ -19,13 +19,18 @@ import type { Store } from "../state/store.ts";
 import { type CompactionPlan, planCompaction } from "./compaction-plan.ts";
 import type { JobResult } from "./jobs.ts";
 import { compactionRecord, MovePlan } from "./move.ts";
-import { planMerge, rangesIn } from "./plan.ts";
+import { FAN_IN, FAN_IN_WHEN_BUSY, planMerge, rangesIn } from "./plan.ts";
 import { scrub } from "./scrub.ts";
 import type { SegmentIdentity } from "./segment-format.ts";
 import { JobError, WorkerClient } from "./worker-client.ts";
 
 /** Files that become segments at the same time. */
 const CONVERSIONS_AT_ONCE = 2;
+/** A log that grows faster has the disk and the processors for itself, until this share of the backlog's bound is used. */
+const BUSY_BYTES_PER_SECOND = 16 * 1024 * 1024;
+const BUSY_BACKLOG_SHARE = 1 / 8;
+/** How long the growth of the log is measured. */
+const RATE_WINDOW_MS = 1_000;
 /** How often is looked for what has become due by time alone. */
 const CHECK_MS = 5_000;
 const SCRUB_MS = 600_000;
@@ -72,6 +77,8 @@ export class Storage {
   /** Names of segments that are being written. */
   readonly #writing = new Set<string>();
   #mergeDue = true;
+  /** How fast the log grew last. */
+  #rate: { readonly sinceMs: number; readonly position: number; readonly isBusy: boolean };
   #retryMs = FIRST_RETRY_MS;
   #waitsForRetry = false;
   readonly #timers = new Map<string, Timer>();
@@ -82,6 +89,7 @@ export class Storage {
     this.#options = options;
     const { launcher, clock, log } = options;
     this.#worker = new WorkerClient({ launcher, clock, log });
+    this.#rate = { sinceMs: clock.monotonicMs(), position: options.store.wal.position, isBusy: false };
   }
 
   /** Takes up what was left, and goes on by itself. */
@@ -160,20 +168,40 @@ export class Storage {
 
   #next(): (() => Promise<void>) | undefined {
     const { files } = this.#options.store;
-    if (this.#converting.size < CONVERSIONS_AT_ONCE) {
+    const isBusy = this.#isBusy();
+    if (this.#converting.size < (isBusy ? this.#conversionsWhenBusy() : CONVERSIONS_AT_ONCE)) {
       const file = files.closed.find(
         (each) => each.indexed && each.users > 0 && !this.#converting.has(each) && !this.#stuck.has(each),
       );
       if (file !== undefined) return () => this.#convert(file);
     }
     if (this.#busy) return undefined;
-    return this.#nextCompaction() ?? this.#nextMerge();
+    return this.#nextCompaction() ?? this.#nextMerge(isBusy);
   }
 
-  #nextMerge(): (() => Promise<void>) | undefined {
+  /** Whether what can wait should. */
+  #isBusy(): boolean {
+    const { store, clock } = this.#options;
+    const elapsedMs = clock.monotonicMs() - this.#rate.sinceMs;
+    if (elapsedMs >= RATE_WINDOW_MS) {
+      const { position } = store.wal;
+      const bytesPerSecond = ((position - this.#rate.position) * 1_000) / elapsedMs;
+      this.#rate = { sinceMs: clock.monotonicMs(), position, isBusy: bytesPerSecond > BUSY_BYTES_PER_SECOND };
+    }
+    return this.#rate.isBusy;
+  }
+
+  #conversionsWhenBusy(): number {
+    const boundBytes = this.#options.store.state.broker["wal.backlog.max.bytes"];
+    const share = this.backlogBytes / boundBytes;
+    if (share < BUSY_BACKLOG_SHARE) return 0;
+    return share < 2 * BUSY_BACKLOG_SHARE ? 1 : CONVERSIONS_AT_ONCE;
+  }
+
+  #nextMerge(isBusy: boolean): (() => Promise<void>) | undefined {
     if (!this.#mergeDue) return undefined;
     this.#mergeDue = false;
-    const plan = planMerge(this.#options.store.state, this.#merging);
+    const plan = planMerge(this.#options.store.state, this.#merging, isBusy ? FAN_IN_WHEN_BUSY : FAN_IN);
     return plan === undefined ? undefined : () => this.#merge(plan);
   }
 

@@ -59,6 +59,7 @@ test("the newest value of each key stays, with its offset, over restarts", async
     ]);
     await store(world, { key: "b", value: "2" }, { key: "c", value: "1" });
     await until(() => cleanedTo(world) === 5);
+    await world.broker.store.wal.flush();
   }, "power");
   await lives.live(async (world) => {
     assert.equal(cleanedTo(world), 5);
