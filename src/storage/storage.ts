@@ -18,7 +18,7 @@ import type { StateRecord } from "../state/state-record.ts";
 import type { Store } from "../state/store.ts";
 import { type CompactionPlan, planCompaction } from "./compaction-plan.ts";
 import type { JobResult } from "./jobs.ts";
-import { compactionRecord, MovePlan } from "./move.ts";
+import { compactionRecords, MovePlan } from "./move.ts";
 import { FAN_IN, FAN_IN_WHEN_BUSY, planMerge, rangesIn } from "./plan.ts";
 import { scrub } from "./scrub.ts";
 import type { SegmentIdentity } from "./segment-format.ts";
@@ -42,11 +42,11 @@ const LAST_RETRY_MS = 60_000;
 const SLOW_DOWN_MS = 10;
 const LONGEST_DELAY_MS = 1_000;
 
-/** What a job is to write, and the state record that says that it was done. */
+/** What a job is to write, and the state records that say that it was done. */
 interface Move {
   readonly identities: readonly SegmentIdentity[];
   /** Undefined when the result is not what was asked for. */
-  record(result: JobResult): StateRecord | undefined;
+  records(result: JobResult): readonly StateRecord[] | undefined;
 }
 
 /** `damaged`: it will never work. `failed`: it is tried again. */
@@ -300,11 +300,11 @@ export class Storage {
     const outcome = await this.#run(
       {
         identities: [identity],
-        record: (result) => {
+        records: (result) => {
           for (const { partition, unreadable } of result.compacted ?? []) {
             if (unreadable !== undefined) log(`warning: ${topic.name}-${partition}: ${unreadable}; it stays as it is`);
           }
-          return compactionRecord(identity, topic, partitions, result);
+          return compactionRecords(identity, topic, partitions, result);
         },
       },
       () =>
@@ -364,12 +364,12 @@ export class Storage {
     try {
       const result = await job();
       if (this.#stopped) return "failed";
-      const record = move.record(result);
-      if (record === undefined) {
+      const records = move.records(result);
+      if (records === undefined) {
         damaged("the storage worker did not give what it should");
         return "damaged";
       }
-      store.append(record);
+      for (const record of records) store.append(record);
       this.#retryMs = FIRST_RETRY_MS;
       return "done";
     } catch (error) {
