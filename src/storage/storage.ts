@@ -417,8 +417,8 @@ export class Storage {
       const isDue = clock.monotonicMs() - segment.freedMs >= delayMs && files.isForgotten(segment.freedAt);
       if (!isDue || segment.readers > 0 || this.#merging.has(segment)) continue;
       store.reader.forget(segment);
-      state.segments.delete(segment.id);
       await removeIfThere(disk, segment.name);
+      state.segments.delete(segment.id);
       removed += 1;
     }
     if (removed > 0) await disk.syncFolder(SEGMENT_FOLDER);
