@@ -70,7 +70,9 @@ export class Storage {
   readonly #converting = new Set<WalFile>();
   /** Files with damage: they stay as they are. */
   readonly #stuck = new Set<WalFile>();
-  /** Segments that are being merged, and those that cannot be: they have damage. */
+  /** Segments that a job reads. */
+  #inUse: ReadonlySet<Segment> = new Set();
+  /** Those, and the ones that are not taken up again: they have damage. */
   readonly #merging = new Set<Segment>();
   #mergeActive = false;
   #compactionDue = true;
@@ -238,6 +240,7 @@ export class Storage {
           })),
         }),
       (message) => {
+        if (file.users === 0) return; // nobody needs it any more: it may have gone meanwhile
         this.#stuck.add(file);
         this.#options.log(`error: ${message}; ${file.name} is kept as it is, and read from as long as it is needed`);
       },
@@ -249,8 +252,7 @@ export class Storage {
 
   async #merge(plan: NonNullable<ReturnType<typeof planMerge>>): Promise<void> {
     const { random } = this.#options;
-    for (const segment of plan.inputs) this.#merging.add(segment);
-    this.#mergeActive = true;
+    this.#begin(plan.inputs);
     const walPosition = Math.min(...plan.inputs.map((segment) => segment.walPosition));
     const identities = plan.outputs.map(() => ({ id: newUuid(random), walPosition }));
     const move = new MovePlan(plan.outputs.map(({ level }, index) => ({ identity: identities[index]!, level })));
@@ -293,8 +295,7 @@ export class Storage {
   async #compact({ topic, partitions }: CompactionPlan): Promise<void> {
     const { random, clock, store, log } = this.#options;
     const inputs = [...new Set(partitions.flatMap(({ ranges }) => ranges.map(({ file }) => file)))];
-    for (const segment of inputs) this.#merging.add(segment);
-    this.#mergeActive = true;
+    this.#begin(inputs);
     const identity = { id: newUuid(random), walPosition: Math.min(...inputs.map(({ walPosition }) => walPosition)) };
     const { config } = topic;
     const outcome = await this.#run(
@@ -345,9 +346,16 @@ export class Storage {
     this.#pump();
   }
 
+  #begin(inputs: readonly Segment[]): void {
+    for (const segment of inputs) this.#merging.add(segment);
+    this.#inUse = new Set(inputs);
+    this.#mergeActive = true;
+  }
+
   /** Ends the work on segments. Those with damage are not taken up again. */
   #ended(inputs: readonly Segment[], outcome: Outcome): void {
     if (outcome !== "damaged") for (const segment of inputs) this.#merging.delete(segment);
+    this.#inUse = new Set();
     this.#mergeActive = false;
     if (outcome === "done") this.#mergeDue = true;
   }
@@ -415,10 +423,11 @@ export class Storage {
       segment.freedAt ??= store.wal.position;
       segment.freedMs ??= clock.monotonicMs();
       const isDue = clock.monotonicMs() - segment.freedMs >= delayMs && files.isForgotten(segment.freedAt);
-      if (!isDue || segment.readers > 0 || this.#merging.has(segment)) continue;
+      if (!isDue || segment.readers > 0 || this.#inUse.has(segment)) continue;
       store.reader.forget(segment);
       await removeIfThere(disk, segment.name);
       state.segments.delete(segment.id);
+      this.#merging.delete(segment);
       removed += 1;
     }
     if (removed > 0) await disk.syncFolder(SEGMENT_FOLDER);
