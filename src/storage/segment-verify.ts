@@ -28,13 +28,19 @@ export interface VerifiedSegment {
   readonly sizeBytes: number;
   readonly crc: number;
   readonly batches: number;
+  /** Of each range of the directory: offsets in it that no batch takes up. */
+  readonly missingOffsets: readonly number[];
 }
 
 /**
  * Verifies a segment to its last byte. Memory: its directory, the index of one range, one record.
  * @throws CorruptionError where something is not as it was written.
  */
-export async function verifySegment(disk: Disk, name: string, progress: () => void): Promise<VerifiedSegment> {
+export async function verifySegment(
+  disk: Pick<Disk, "open">,
+  name: string,
+  progress: () => void,
+): Promise<VerifiedSegment> {
   const file = await disk.open(name, "read");
   try {
     const sizeBytes = await file.sizeBytes();
@@ -47,10 +53,12 @@ export async function verifySegment(disk: Disk, name: string, progress: () => vo
     let at = SEGMENT_HEADER_BYTES;
     let batches = 0;
     const found: BatchIndex[] = [];
+    const missingOffsets: number[] = [];
     for (const row of directory.rows) {
       if (row.dataAt !== at) throw new CorruptionError(name, at, "a range does not begin where the one before ends");
       const range = await verifyRange(reader, name, row);
       found.push(range.index);
+      missingOffsets.push(range.missingOffsets);
       batches += range.batches;
       at = row.dataAt + row.dataBytes;
     }
@@ -66,7 +74,7 @@ export async function verifySegment(disk: Disk, name: string, progress: () => vo
     const padding = await reader.view(at, directoryAt - at);
     if (padding.some((byte) => byte !== 0)) throw new CorruptionError(name, at, "the padding is not empty");
     await reader.view(directoryAt, sizeBytes - directoryAt);
-    return { directory, sizeBytes, crc: reader.crc, batches };
+    return { directory, sizeBytes, crc: reader.crc, batches, missingOffsets };
   } finally {
     await file.close();
   }
@@ -104,10 +112,10 @@ async function verifyRange(
   reader: SequentialReader,
   name: string,
   row: DirectoryRow,
-): Promise<{ readonly index: BatchIndex; readonly batches: number }> {
+): Promise<{ readonly index: BatchIndex; readonly batches: number; readonly missingOffsets: number }> {
   const index = new BatchIndex();
   const end = row.dataAt + row.dataBytes;
-  let [nextOffset, batches, sizeBytes] = [row.firstOffset, 0, 0];
+  let [nextOffset, batches, sizeBytes, missingOffsets] = [row.firstOffset, 0, 0, 0];
   for (let at = row.dataAt; at < end; ) {
     const claimedBytes = recordBytesClaimed(await reader.view(at, RECORD_HEADER_BYTES), 0);
     const bytes = claimedBytes > 0 && claimedBytes <= end - at ? await reader.view(at, claimedBytes) : undefined;
@@ -127,6 +135,7 @@ async function verifyRange(
         batchCrcMatches(bytes, batchAt, batchBytes) &&
         batchBaseOffset(bytes, batchAt) >= nextOffset;
       if (!isGood) throw new CorruptionError(name, at, `a batch at offset ${nextOffset} or behind it is damaged`);
+      missingOffsets += batchBaseOffset(bytes, batchAt) - nextOffset;
       nextOffset = batchBaseOffset(bytes, batchAt) + batchOffsetCount(bytes, batchAt);
       const timestamp = indexedTimestamp(bytes, batchAt);
       maxTimestamp = maxTimestamp === undefined ? timestamp : Math.max(maxTimestamp, timestamp);
@@ -151,5 +160,5 @@ async function verifyRange(
   ) {
     throw new CorruptionError(name, row.dataAt, "a range does not hold what the directory says");
   }
-  return { index, batches };
+  return { index, batches, missingOffsets: missingOffsets + row.endOffset - nextOffset };
 }
