@@ -298,10 +298,12 @@ function addGroups(chronik: Command): void {
 }
 
 function addWal(chronik: Command): void {
-  const wal = chronik.command("wal").description("look into files of the write-ahead log, without a broker");
+  const wal = chronik
+    .command("wal")
+    .description("look into files of the write-ahead log, and into segments, without a broker");
   local(wal.command("inspect"))
-    .argument(`<${FILES}...>`, "files of the folder wal, or copies of them")
-    .description("print what stands in them: groups, batches, state records")
+    .argument(`<${FILES}...>`, "files of the folders wal and segments, or copies of them")
+    .description("print what stands in them: groups, batches, state records, ranges of segments")
     .addOption(json())
     .option("--records", "only the records, as consume --json prints them")
     .addHelpText(
@@ -312,7 +314,7 @@ function addWal(chronik: Command): void {
           "which hold single records, are read too. With --records control batches are left out.",
         ].join("\n"),
         examples: [
-          "chronik wal inspect data/wal/*.wal",
+          "chronik wal inspect data/wal/*.wal data/segments/*.segment",
           "chronik wal inspect --json data/wal/*.wal | jq 'select(.kind == \"state\")'",
           "chronik wal inspect --records data/wal/*.wal | jq -c 'select(.topic == \"orders\")' | chronik produce orders --json",
         ],
@@ -320,15 +322,16 @@ function addWal(chronik: Command): void {
     )
     .action(async (files, options) => (await import("./commands/wal.ts")).inspectWal(files, options));
   local(wal.command("verify"))
-    .argument(`<${FILES}...>`, "files of the folder wal, or copies of them")
-    .description("check every checksum, the chain of groups, the order of offsets, and the index beside each file")
+    .argument(`<${FILES}...>`, "files of the folders wal and segments, or copies of them")
+    .description("check every checksum, the chain of groups, the order of offsets, and the index of each file")
     .addOption(json())
     .addHelpText(
       "after",
       help({
         text: [
           "Exit code 0: all well, 1: damage was found, or a file could not be read. A torn tail at the end of the log, which",
-          "a crash leaves and a start cuts off, is shown and is no damage. Nothing is changed.",
+          "a crash leaves and a start cuts off, is shown and is no damage. Nothing is changed. chronik storage verify checks",
+          "that the files belong together, too.",
         ].join("\n"),
         examples: [
           "chronik wal verify data/wal/*.wal",

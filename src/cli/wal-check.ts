@@ -1,10 +1,12 @@
 /**
- * Whether WAL files are as they were written: every checksum (of records, groups, and each batch's own), the chain of the
- * groups, the order of each partition's offsets, and the index beside a file.
+ * Whether WAL files and segments are as they were written: every checksum (of records, groups, and each batch's own), the
+ * chain of the groups, the order of each partition's offsets, and the index beside a file or in it.
  */
 
+import { CorruptionError } from "../log/corruption.ts";
 import { type GroupHeader, NO_STATE_POSITION } from "../log/wal-record.ts";
 import { IoError } from "../ports/disk.ts";
+import { verifySegment } from "../storage/segment-verify.ts";
 import { IndexCheck } from "./index-check.ts";
 import { stateJson } from "./state-json.ts";
 import { batchesIn } from "./stored-batches.ts";
@@ -103,6 +105,10 @@ class FileCheck {
         this.#addOffsets(item, "", { first: item.record.offset, end: item.record.offset + 1 });
         break;
       case "filler":
+      case "segment":
+      case "range":
+      case "padding":
+      case "directory":
         break;
       case "damage":
         this.#addProblem(item, item.what);
@@ -204,6 +210,7 @@ class FileCheck {
 
   async #checkIndex(input: WalInput): Promise<FileReport["index"]> {
     const { folder, index, sizeBytes } = input;
+    if (input.isSegment) return this.#checkSegment(input);
     if (index === undefined) return "none";
     const place = { at: sizeBytes, bytes: 0 };
     if (index === "broken") {
@@ -229,6 +236,19 @@ class FileCheck {
       return problem !== undefined ? "damaged" : isWhole ? "matches" : "not compared";
     } finally {
       await file.close();
+    }
+  }
+
+  /** What only the whole segment shows: that its records and its indexes belong together. */
+  async #checkSegment({ folder, name }: WalInput): Promise<FileReport["index"]> {
+    if (this.#problemCount > 0) return "not compared";
+    try {
+      await verifySegment(folder, name, () => undefined);
+      return "matches";
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error;
+      this.#addProblem({ at: error.position, bytes: 0 }, error.what);
+      return "damaged";
     }
   }
 

@@ -1,11 +1,12 @@
 /**
- * What stands in WAL files, as lines: for people, or as JSON with every number exact. A batch has a line, also when
+ * What stands in WAL files and segments, as lines: for people, or as JSON with every number exact. A batch has a line, also when
  * several stand in one record; so has each record, state record and group header.
  */
 import type { Int64 } from "../base/int64.ts";
 import type { Uuid } from "../base/uuid.ts";
 import { formatUuid } from "../base/uuid.ts";
 import { NO_STATE_POSITION } from "../log/wal-record.ts";
+import type { DirectoryRow } from "../storage/segment-format.ts";
 import { toJson } from "./exact-json.ts";
 import { stateJson } from "./state-json.ts";
 import { type BatchHeader, batchesIn } from "./stored-batches.ts";
@@ -25,11 +26,10 @@ interface Line {
 }
 
 /** What to say of the file before all that is in it. */
-export function fileHeading({ path, sizeBytes, log, index }: WalInput): string {
+export function fileHeading({ path, sizeBytes, log, isSegment, index }: WalInput): string {
+  const records = isSegment ? "a segment" : "records without groups";
   const what =
-    log === undefined
-      ? "records without groups"
-      : `from position ${log.base}, incarnation ${formatIncarnation(log.incarnation)}`;
+    log === undefined ? records : `from position ${log.base}, incarnation ${formatIncarnation(log.incarnation)}`;
   return `${path}: ${sizeBytes} bytes, ${what}${index === undefined ? "" : ", with an index"}`;
 }
 
@@ -70,7 +70,35 @@ function linesOf(item: WalItem): readonly Line[] {
       const what = "cut off by a start, and going on in the next file";
       return [{ kind: "cut", text: `${item.bytes} bytes, ${what}`, fields: {} }];
     }
+    case "segment":
+      return [segmentLine(item)];
+    case "range":
+      return [rangeLine(item.row)];
+    case "padding":
+      return [{ kind: "padding", text: `${item.bytes} bytes`, fields: {} }];
+    case "directory": {
+      const { ranges } = item;
+      return [{ kind: "directory", text: `of ${ranges} ranges, ${item.bytes} bytes`, fields: { ranges } }];
+    }
   }
+}
+
+function segmentLine({ identity: { id, walPosition }, version }: Extract<WalItem, { kind: "segment" }>): Line {
+  const text = `${formatUuid(id)}, version ${version} of the format, from WAL position ${walPosition} on`;
+  return { kind: "segment", text, fields: { id: formatUuid(id), formatVersion: version, walPosition } };
+}
+
+function rangeLine({ topicId: id, partition, firstOffset, endOffset, ...row }: DirectoryRow): Line {
+  const { batches, rows, sizeBytes: batchBytes, maxTimestamp, dataAt, dataBytes } = row;
+  const topicId = formatUuid(id);
+  const text = [
+    `topic ${topicId} partition ${partition}`,
+    `offsets ${firstOffset}..${endOffset - 1}`,
+    `${batches} batches of ${batchBytes} bytes in ${rows} records from byte ${dataAt} on`,
+    `newest ${timeText(maxTimestamp)}`,
+  ].join(", ");
+  const offsets = { topicId, partition, firstOffset, endOffset };
+  return { kind: "range", text, fields: { ...offsets, batches, batchBytes, rows, maxTimestamp, dataAt, dataBytes } };
 }
 
 function groupLine(header: Extract<WalItem, { kind: "group" }>["header"]): Line {
@@ -151,7 +179,7 @@ function singleLine({ record }: Extract<WalItem, { kind: "record" }>): Line {
 }
 
 /** ISO where that goes; what lies beyond the calendar in milliseconds. */
-function timeText(ms: Int64): string {
+export function timeText(ms: Int64): string {
   if (ms === -1) return "no time";
   const date = new Date(Number(ms));
   return typeof ms === "bigint" || Number.isNaN(date.getTime()) ? `@${ms}` : date.toISOString();

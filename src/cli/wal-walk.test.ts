@@ -11,7 +11,7 @@ for (const [name, bytes, message] of [
   [
     "notes.txt",
     Buffer.from("these are notes, and no WAL file"),
-    /^\/d\/notes\.txt is no WAL file: in its 32 bytes .* folder wal/,
+    /^\/d\/notes\.txt is no WAL file and no segment: in its 32 bytes .* folders wal and segments /,
   ],
   ["empty", Buffer.alloc(0), /^\/d\/empty is empty: give a file that a broker has written to$/],
   ["zeroes", Buffer.alloc(5000), /is no WAL file/],

@@ -1,10 +1,10 @@
 /**
- * What stands in a file of the write-ahead log, one thing after the other, whoever writes to it meanwhile. Nothing is
- * changed and no lock is taken.
+ * What stands in a file of the write-ahead log, or in a segment, one thing after the other, whoever writes to it meanwhile.
+ * Nothing is changed and no lock is taken.
  *
- * There are two kinds of files. Chronik's hold groups, and their names say where in the log they begin and which start
- * of the broker wrote them; of a copy under another name the first group tells. Chronik Stream's hold single records, and
- * so does a piece cut out of a log.
+ * There are three kinds of files. Those of Chronik's log hold groups, and their names say where in the log they begin and
+ * which start of the broker wrote them; of a copy under another name the first group tells. Segments (`segment-walk.ts`)
+ * say what they are. Chronik Stream's files hold single records, and so does a piece cut out of a log.
  *
  * What is no group at the end of the log is a torn tail or damage, by the rule of recovery (`recovery.ts`). The end of the
  * log is a file with neither an index nor a later file beside it. What only a snapshot knows to be durable is not looked
@@ -38,6 +38,7 @@ import {
 import { readSingleRecord, type SingleRecord } from "../log/wal-record-v1.ts";
 import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
 import { CommandFailure } from "./failure.ts";
+import { isSegment, type SegmentItem, segmentItems } from "./segment-walk.ts";
 
 /** Where a thing stands: its first byte in the file, and its length. */
 export interface Place {
@@ -59,6 +60,7 @@ export type WalItem = Place &
     | { readonly kind: "torn" }
     /** Cut off by a start, which went on in another file: it counts no more. */
     | { readonly kind: "cut" }
+    | SegmentItem
   );
 
 export type WalFolder = Pick<Disk, "open" | "list">;
@@ -71,13 +73,14 @@ export interface WalInput {
   readonly sizeBytes: number;
   /** Undefined: it holds records without groups. */
   readonly log: { readonly base: number; readonly incarnation: number } | undefined;
+  readonly isSegment: boolean;
   /** What the index beside the file says; "broken" when there is one that is not whole. */
   readonly index: FileDirectory | "broken" | undefined;
   items(): AsyncGenerator<WalItem, void, void>;
   close(): Promise<void>;
 }
 
-/** @throws CommandFailure or IoError that says what to do when it is no WAL file, or cannot be read. */
+/** @throws CommandFailure or IoError that says what to do when it is none of these files, or cannot be read. */
 export async function openWal(path: string): Promise<WalInput> {
   const full = resolve(path);
   return openWalIn(createNodeDisk(dirname(full)), basename(full), path);
@@ -102,9 +105,11 @@ async function examine(disk: DiskFile, folder: WalFolder, name: string, path: st
   const next = named === undefined ? undefined : await nextBase(folder, named.base);
   await disk.read(Buffer.alloc(1), 0); // tells a folder from a file
   const sizeBytes = await disk.sizeBytes();
-  const log = named ?? (await identify(disk, sizeBytes, path));
   const close = (): Promise<void> => disk.close();
-  const input = { path, folder, name, sizeBytes, index, close };
+  const input = { path, folder, name, sizeBytes, index, isSegment: false, close };
+  if (named === undefined && (await isSegment(disk, name)))
+    return { ...input, isSegment: true, log: undefined, items: () => segmentItems(disk, sizeBytes) };
+  const log = named ?? (await identify(disk, sizeBytes, path));
   if (log === "records") return { ...input, log: undefined, items: () => recordItems(disk, sizeBytes) };
   const knownDurable = typeof index === "object" ? index.end : 0;
   const limit = next === undefined ? sizeBytes : Math.min(sizeBytes, next - log.base);
@@ -126,7 +131,7 @@ async function identify(disk: DiskFile, sizeBytes: number, path: string) {
       return { base: header.position - at, incarnation: header.incarnation };
   }
   throw new CommandFailure(
-    `${path} is no WAL file: in its ${sizeBytes} bytes there is no record; a broker's are in the folder wal of its data`,
+    `${path} is no WAL file and no segment: in its ${sizeBytes} bytes there is no record; a broker's are in the folders wal and segments of its data`,
   );
 }
 

@@ -5,11 +5,14 @@ export class CorruptionError extends Error {
   override readonly name = "CorruptionError";
   readonly file: string;
   readonly position: number;
+  /** The message without the place. */
+  readonly what: string;
 
   constructor(file: string, position: number, what: string) {
     super(`${file} is damaged at byte ${position}: ${what}`);
     this.file = file;
     this.position = position;
+    this.what = what;
   }
 }
 

@@ -180,6 +180,8 @@ export class PartitionLog {
     left.splice(at === -1 ? left.length : at, 0, ...added);
     this.#ranges = left;
     this.#runningMaximum = undefined;
+    // They were given out, whatever has become of the batches in a damaged log.
+    this.#end = Math.max(this.#end, to);
     if (isKnown || cleaned === undefined) return;
     this.cleanedTo = cleaned.to;
     this.horizonMs = cleaned.horizonMs;

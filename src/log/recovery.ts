@@ -1,5 +1,6 @@
 /**
- * Reading the log back at start: replays every group from a snapshot's position on, cuts a torn tail, finds damage.
+ * Reading the log back at start: replays every group from a snapshot's position on, cuts a torn tail, finds damage. Whoever
+ * only wants to look replays it too, and mends nothing (`replayLog`).
  *
  * Since writes overlap syncs, a crash can leave a later group whole behind a torn one; neither was acknowledged. So bad
  * bytes beyond every position that some group header states as durable are a torn tail: the log is cut there, later
@@ -56,7 +57,8 @@ export interface Damage {
   readonly stateLost: boolean;
 }
 
-export interface RecoveryReport {
+/** What a replay has found. */
+export interface ReplayReport {
   /** All files, in order, those before the replay included; all closed. */
   readonly files: WalFile[];
   /** Where the log goes on. */
@@ -64,15 +66,18 @@ export interface RecoveryReport {
   readonly lastStatePosition: number;
   readonly replayedBytes: number;
   readonly replayedGroups: number;
-  /** Bytes of the torn tail, kept aside. */
+  /** Bytes of the torn tail, which count no more. */
   readonly cutBytes: number;
-  /** Whether they were kept aside: not when there was no space for them. */
-  readonly cutKept: boolean;
   readonly damage: readonly Damage[];
 }
 
-export interface RecoveryOptions {
-  readonly disk: Disk;
+export interface RecoveryReport extends ReplayReport {
+  /** Whether the torn tail was kept aside: not when there was no space for it. */
+  readonly cutKept: boolean;
+}
+
+export interface ReplayOptions {
+  readonly disk: Pick<Disk, "open" | "list">;
   /** Replay starts here: 0, or a snapshot's position, which is always the base of a file. */
   readonly from: Position;
   /** The log was durable at least up to here when the snapshot was published. */
@@ -83,6 +88,10 @@ export interface RecoveryOptions {
   readonly target: RecoveryTarget;
 }
 
+export interface RecoveryOptions extends ReplayOptions {
+  readonly disk: Disk;
+}
+
 interface ListedFile {
   readonly file: WalFile;
   readonly sizeBytes: number;
@@ -90,14 +99,28 @@ interface ListedFile {
 
 /** Replays the log and mends its end. Afterwards everything before `end` is durable. */
 export async function recoverLog(options: RecoveryOptions): Promise<RecoveryReport> {
-  const listed = await listFiles(options);
-  const replay = new Replay(options, listed);
+  const replay = await replayed(options);
+  const cutKept = await replay.mend(options.disk);
+  return { ...replay.report(), cutKept };
+}
+
+/**
+ * Replays the log and changes nothing. A broker may be writing to it: what that has not written yet as a whole passes for a
+ * torn tail, and when it removes or seals a file meanwhile there is an `IoError` `notFound`, or damage that another replay
+ * does not find.
+ */
+export async function replayLog(options: ReplayOptions): Promise<ReplayReport> {
+  return (await replayed(options)).report();
+}
+
+async function replayed(options: ReplayOptions): Promise<Replay> {
+  const replay = new Replay(options, await listFiles(options));
   await replay.run();
-  return replay.finish();
+  return replay;
 }
 
 class Replay {
-  readonly #options: RecoveryOptions;
+  readonly #options: ReplayOptions;
   readonly #listed: ListedFile[];
   readonly #damage: Damage[] = [];
   readonly #totalBytes: number;
@@ -113,7 +136,7 @@ class Replay {
   #groups = 0;
   #tail: { listed: ListedFile; cutAt: number } | undefined;
 
-  constructor(options: RecoveryOptions, listed: ListedFile[]) {
+  constructor(options: ReplayOptions, listed: ListedFile[]) {
     this.#options = options;
     this.#listed = listed;
     this.#end = options.from;
@@ -140,34 +163,35 @@ class Replay {
     this.#closeDamage(undefined);
   }
 
-  /** Cuts what is torn and makes the rest durable. */
-  async finish(): Promise<RecoveryReport> {
-    const { disk } = this.#options;
-    const files: WalFile[] = [];
-    let cutBytes = 0;
+  /** Cuts what is torn and makes the rest durable. Answers whether what was cut is kept aside. */
+  async mend(disk: Disk): Promise<boolean> {
     let cutKept = true;
-    for (const listed of this.#listed) {
+    for (const listed of this.#replayed()) {
       const { file, sizeBytes } = listed;
-      const keptBytes = this.#tail?.listed === listed ? this.#tail.cutAt : sizeBytes;
-      if (file.base < this.#options.from) {
-        if (!file.isClosed) file.close(toPosition(file.base + sizeBytes));
-        file.indexed = true; // known to the snapshot, or left over by an interrupted removal and without use
-        files.push(file);
-        continue;
-      }
-      if (keptBytes < sizeBytes) {
-        cutKept = await keepTailAside(disk, file, keptBytes, sizeBytes);
-        cutBytes += sizeBytes - keptBytes;
-      }
+      const keptBytes = this.#keptBytes(listed);
+      if (keptBytes < sizeBytes) cutKept = await keepTailAside(disk, file, keptBytes, sizeBytes);
       if (listed === this.#listed.at(-1)) {
         await makeDurable(disk, file, { from: Math.max(0, this.#durable - file.base), to: keptBytes, sizeBytes });
       }
-      if (keptBytes === 0) {
-        await disk.remove(file.name);
-        await disk.syncFolder(WAL_FOLDER);
-        continue;
-      }
+      if (keptBytes > 0) continue;
+      await disk.remove(file.name);
+      await disk.syncFolder(WAL_FOLDER);
+    }
+    return cutKept;
+  }
+
+  /** Closes the files: where they end is known now. */
+  report(): ReplayReport {
+    const files: WalFile[] = [];
+    let cutBytes = 0;
+    for (const listed of this.#listed) {
+      const { file, sizeBytes } = listed;
+      const keptBytes = this.#keptBytes(listed);
+      cutBytes += sizeBytes - keptBytes;
+      const isBefore = file.base < this.#options.from;
+      if (keptBytes === 0 && !isBefore) continue;
       if (!file.isClosed) file.close(toPosition(file.base + keptBytes));
+      if (isBefore) file.indexed = true; // known to the snapshot, or left over by an interrupted removal and without use
       files.push(file);
     }
     return {
@@ -177,9 +201,13 @@ class Replay {
       replayedBytes: this.#replayedBytes,
       replayedGroups: this.#groups,
       cutBytes,
-      cutKept,
       damage: this.#damage,
     };
+  }
+
+  /** Bytes of a file that count: all but those of a torn tail. */
+  #keptBytes(listed: ListedFile): number {
+    return this.#tail?.listed === listed ? this.#tail.cutAt : listed.sizeBytes;
   }
 
   #replayed(): ListedFile[] {
@@ -288,7 +316,7 @@ export async function statedDurable(scanner: GroupScanner, from: number | undefi
   return durable;
 }
 
-async function listFiles({ disk, from, knownFiles }: RecoveryOptions): Promise<ListedFile[]> {
+async function listFiles({ disk, from, knownFiles }: ReplayOptions): Promise<ListedFile[]> {
   const listed: ListedFile[] = [];
   for (const name of await disk.list(WAL_FOLDER)) {
     const parsed = parseWalFileName(name);

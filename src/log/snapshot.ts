@@ -71,9 +71,13 @@ export async function writeSnapshot(disk: Disk, source: SnapshotSource): Promise
 }
 
 /** Positions of the snapshots that are there, newest first. */
-export async function listSnapshots(disk: Disk): Promise<Position[]> {
+export async function listSnapshots(disk: Pick<Disk, "list">): Promise<Position[]> {
   const positions: Position[] = [];
-  for (const name of await disk.list(SNAPSHOT_FOLDER)) {
+  const names = await disk.list(SNAPSHOT_FOLDER).catch((error: unknown): string[] => {
+    if (error instanceof IoError && error.kind === "notFound") return []; // a first start that did not get that far
+    throw error;
+  });
+  for (const name of names) {
     const match = NAME.exec(name);
     if (match !== null) positions.push(toPosition(Number(match[1])));
   }
@@ -81,7 +85,7 @@ export async function listSnapshots(disk: Disk): Promise<Position[]> {
 }
 
 /** Reads and verifies a snapshot; undefined when it is not whole. */
-export async function readSnapshot(disk: Disk, position: Position): Promise<Snapshot | undefined> {
+export async function readSnapshot(disk: Pick<Disk, "open">, position: Position): Promise<Snapshot | undefined> {
   const snapshot = await readSnapshotFile(disk, snapshotName(position));
   return snapshot?.position === position ? snapshot : undefined;
 }
@@ -127,7 +131,7 @@ class SliceWriter {
   }
 }
 
-async function readSnapshotFile(disk: Disk, name: string): Promise<Snapshot | undefined> {
+async function readSnapshotFile(disk: Pick<Disk, "open">, name: string): Promise<Snapshot | undefined> {
   let file;
   try {
     file = await disk.open(name, "read");

@@ -7,48 +7,33 @@
  * file, with a new incarnation, and appends `brokerStarted`, which raises every leader epoch.
  */
 import { assert } from "../base/assert.ts";
-import { type Position, toPosition } from "../base/brands.ts";
-import { formatUuid, type Uuid } from "../base/uuid.ts";
-import { clampTimestamp } from "../log/batch-index.ts";
+import type { Position } from "../base/brands.ts";
 import { readFileDirectory, writeFileIndex } from "../log/file-index.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
-import { type Damage, type RecoveryReport, type RecoveryTarget, recoverLog } from "../log/recovery.ts";
+import { type Damage, type RecoveryReport, recoverLog } from "../log/recovery.ts";
 import {
   listSnapshots,
-  readSnapshot,
   removeOldSnapshots,
   SNAPSHOT_FOLDER,
   setSnapshotsAside,
   writeSnapshot,
 } from "../log/snapshot.ts";
 import { parseWalFileName, WAL_FOLDER, WalFile } from "../log/wal-file.ts";
-import type { BatchRecord } from "../log/wal-record.ts";
 import type { Disk } from "../ports/disk.ts";
 import { Writer } from "../protocol/codec/writer.ts";
 import {
-  batchBaseOffset,
-  batchBaseSequence,
-  batchLeaderEpoch,
-  batchMaxTimestamp,
-  batchOffsetCount,
-  batchProducerEpoch,
-  batchProducerId,
-} from "../protocol/record-batch.ts";
-import type { Fold } from "./fold.ts";
-import { restoreSlices, takeSlices } from "./snapshot-state.ts";
-import { type Overrides, State } from "./state.ts";
-import { decodeStateRecord } from "./state-record.ts";
+  damageLines,
+  dropMissingFiles,
+  type ReplayOptions,
+  type RestoreOptions,
+  restoreNewest,
+  StateReplay,
+} from "./replay.ts";
+import { takeSlices } from "./snapshot-state.ts";
+import type { State } from "./state.ts";
 
-export interface OpenOptions {
+export interface OpenOptions extends RestoreOptions, ReplayOptions {
   readonly disk: Disk;
-  readonly brokerId: number;
-  /** The settings the broker was started with. */
-  readonly settings: Overrides;
-  /** Parts of the state that rooms above look after, empty yet. */
-  readonly folds: readonly Fold[];
-  readonly nowMs: () => number;
-  /** Called now and then while the log is read. */
-  readonly progress: (doneBytes: number, totalBytes: number) => void;
 }
 
 export interface Opened {
@@ -91,7 +76,7 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
   await disk.syncFolder(SNAPSHOT_FOLDER); // a killed process may have left names that only look durable
   const restored = await restoreNewest(options);
   const { state } = restored;
-  const replay = new Replay(state, options);
+  const replay = new StateReplay(state, options);
   const report = await recoverLog({
     disk,
     from: restored.position,
@@ -110,7 +95,7 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
       ].join("\n"),
     );
   }
-  dropMissingFiles(state, report, restored.files, warnings);
+  warnings.push(...dropMissingFiles(state, report, restored.files));
   if (report.damage.length > 0) {
     warnings.push(...(await skipLostOffsets(disk, state, report)));
     skipLostState(state, report);
@@ -142,140 +127,11 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
   };
 }
 
-interface Restored {
-  readonly state: State;
-  readonly files: ReadonlyMap<number, WalFile>;
-  readonly position: Position;
-  readonly logEnd: Position;
-  readonly warnings: string[];
-  readonly damagedSnapshots: readonly Position[];
-}
-
-async function restoreNewest({ disk, brokerId, settings, folds }: OpenOptions): Promise<Restored> {
-  const warnings: string[] = [];
-  const damagedSnapshots: Position[] = [];
-  for (const position of await listSnapshots(disk)) {
-    const snapshot = await readSnapshot(disk, position);
-    if (snapshot === undefined) {
-      warnings.push(`the snapshot at position ${position} is damaged and not used; the log before it is read instead`);
-      damagedSnapshots.push(position);
-      continue;
-    }
-    const state = new State(brokerId, settings, folds);
-    const files = restoreSlices(snapshot.slices, state);
-    state.snapshotEnd = snapshot.logEnd;
-    return { state, files, position, logEnd: snapshot.logEnd, warnings, damagedSnapshots };
-  }
-  const state = new State(brokerId, settings, folds);
-  const position = toPosition(0);
-  return { state, files: new Map(), position, logEnd: position, warnings, damagedSnapshots };
-}
-
-/** Applies what recovery reads. */
-class Replay implements RecoveryTarget {
-  readonly warnings: string[] = [];
-  readonly #state: State;
-  readonly #options: OpenOptions;
-  readonly #nowMs: number;
-
-  constructor(state: State, options: OpenOptions) {
-    this.#state = state;
-    this.#options = options;
-    this.#nowMs = options.nowMs();
-  }
-
-  batch(record: BatchRecord, buffer: Buffer, position: Position, file: WalFile): void {
-    const partition = this.#partition(record, position);
-    if (partition === undefined) return;
-    const { dataAt, dataBytes } = record;
-    const baseOffset = batchBaseOffset(buffer, dataAt);
-    partition.applyBatch({
-      position,
-      file,
-      baseOffset,
-      endOffset: baseOffset + batchOffsetCount(buffer, dataAt),
-      sizeBytes: dataBytes,
-      leaderEpoch: batchLeaderEpoch(buffer, dataAt),
-      maxTimestamp: clampTimestamp(batchMaxTimestamp(buffer, dataAt)),
-      producerId: batchProducerId(buffer, dataAt),
-      producerEpoch: batchProducerEpoch(buffer, dataAt),
-      firstSequence: batchBaseSequence(buffer, dataAt),
-      nowMs: this.#nowMs,
-    });
-  }
-
-  state(type: number, fields: Buffer, position: Position): void {
-    const record = decodeStateRecord(type, fields);
-    if (record.type === 3 && position >= this.#state.snapshotEnd) this.#giveUp(record.value);
-    this.#state.apply(record, position);
-  }
-
-  progress(doneBytes: number, totalBytes: number): void {
-    this.#options.progress(doneBytes, totalBytes);
-  }
-
-  /** A topic of this name that is still there when the next one comes must have been deleted between. */
-  #giveUp({ name, topicId }: { readonly name: string; readonly topicId: Uuid }): void {
-    const topic = this.#state.topic(name);
-    if (topic === undefined || topic.id === topicId) return;
-    this.warnings.push(`topic ${name} (${formatUuid(topic.id)}) is given up: there is a later one of its name`);
-    this.#state.loseTopic(topic);
-  }
-
-  #partition(record: BatchRecord, position: Position): PartitionLog | undefined {
-    assert(
-      record.topicId !== undefined && record.isKafkaBatch,
-      "this program always writes topic ids and Kafka batches",
-    );
-    const id = record.topicId as Uuid;
-    let topic = this.#state.topicById(id);
-    if (topic === undefined) {
-      if (position < this.#state.snapshotEnd) return undefined; // deleted while the snapshot was taken
-      // Its creation lies in a damaged part of the log, with the deletion of the topic that had its name, if there was one.
-      this.#giveUp({ name: record.topicName, topicId: id });
-      this.warnings.push(
-        `topic ${record.topicName} (${formatUuid(id)}) is taken over from its records, without settings`,
-      );
-      topic = this.#state.restoreTopic({
-        id,
-        name: record.topicName,
-        createdAtStart: 0, // whenever it was: so its leader epoch is beyond any it had
-        stampedAt: position,
-        partitions: record.partition + 1,
-        overrides: new Map(),
-      });
-    }
-    this.#state.growTopic(topic, record.partition + 1);
-    return topic.partitions[record.partition];
-  }
-}
-
 function reportLines(report: RecoveryReport): string[] {
-  const lines: string[] = [];
-  if (report.cutBytes > 0) {
-    const aside = report.cutKept ? "kept aside in *.cut" : "there was no space to keep them aside";
-    lines.push(`cut ${report.cutBytes} bytes that were never acknowledged off the end of the log; ${aside}`);
-  }
-  for (const { file, from, to, stateLost } of report.damage) {
-    const what = stateLost ? ", state records possibly among them" : "";
-    lines.push(`damage: ${to - from} bytes of ${file} from position ${from} on are unreadable${what}`);
-  }
-  return lines;
-}
-
-/** Ranges in files that are gone: readers go on behind them. */
-function dropMissingFiles(
-  state: State,
-  report: RecoveryReport,
-  known: ReadonlyMap<number, WalFile>,
-  warnings: string[],
-): void {
-  const there = new Set(report.files);
-  for (const file of known.values()) {
-    if (there.has(file) || file.users === 0) continue;
-    warnings.push(`damage: ${file.name} is missing, with ${file.end - file.base} bytes of records`);
-    for (const topic of state.topics()) for (const partition of topic.partitions) partition.dropFile(file);
-  }
+  const lines = damageLines(report);
+  if (report.cutBytes === 0) return lines;
+  const aside = report.cutKept ? "kept aside in *.cut" : "there was no space to keep them aside";
+  return [`cut ${report.cutBytes} bytes that were never acknowledged off the end of the log; ${aside}`, ...lines];
 }
 
 /**

@@ -50,12 +50,15 @@ export async function convertWalFile(
   try {
     const indexes = await readIndexes(disk, file, sorted);
     const writer = await SegmentWriter.create(output, job.output);
+    const window = new Window(source, file);
     try {
-      await writeRanges(writer, new Window(source, file), { ranges: sorted, indexes, progress });
+      await writeRanges(writer, window, { ranges: sorted, indexes, progress });
       return await writer.finish();
     } catch (error) {
       await writer.abandon();
       throw error;
+    } finally {
+      window.release();
     }
   } finally {
     await source.close();
@@ -142,8 +145,12 @@ async function readIndex(disk: Disk, file: WalFile, source: DiskFile | undefined
   });
 }
 
+/** Windows that are not in use. */
+const FREE_WINDOWS: Buffer[] = [];
+const KEPT_WINDOWS = 2;
+
 class Window {
-  bytes = Buffer.allocUnsafe(WINDOW_BYTES);
+  bytes = FREE_WINDOWS.pop() ?? Buffer.allocUnsafeSlow(WINDOW_BYTES);
   readonly #source: DiskFile;
   readonly #file: WalFile;
   #placed: Placed[] = [];
@@ -154,6 +161,11 @@ class Window {
   constructor(source: DiskFile, file: WalFile) {
     this.#source = source;
     this.#file = file;
+  }
+
+  /** Its memory is for the next one. */
+  release(): void {
+    if (this.bytes.length === WINDOW_BYTES && FREE_WINDOWS.length < KEPT_WINDOWS) FREE_WINDOWS.push(this.bytes);
   }
 
   /** Always true for an empty window. */

@@ -63,10 +63,14 @@ export function encodeHeader({ id, walPosition }: SegmentIdentity): Buffer {
   return header;
 }
 
+/** Whether a segment begins with these bytes, damaged behind the first of them or not. */
+export function isSegmentHeader(header: Buffer): boolean {
+  return header.subarray(0, HEADER_MAGIC.length).equals(HEADER_MAGIC);
+}
+
 /** Undefined when it is no whole header. */
 export function decodeHeader(header: Buffer): (SegmentIdentity & { readonly version: number }) | undefined {
-  if (header.length < SEGMENT_HEADER_BYTES || !header.subarray(0, HEADER_MAGIC.length).equals(HEADER_MAGIC))
-    return undefined;
+  if (header.length < SEGMENT_HEADER_BYTES || !isSegmentHeader(header)) return undefined;
   if (crc32c(header.subarray(0, HEADER_CRC_AT)) !== header.readUInt32LE(HEADER_CRC_AT)) return undefined;
   return { id: uuidFromBytes(header, 16), walPosition: readU64(header, 32), version: header.readUInt16LE(8) };
 }

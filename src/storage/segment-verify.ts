@@ -30,13 +30,19 @@ export interface VerifiedSegment {
   readonly sizeBytes: number;
   readonly crc: number;
   readonly batches: number;
+  /** Of each range of the directory: offsets in it that no batch takes up. */
+  readonly missingOffsets: readonly number[];
 }
 
 /**
  * Verifies a segment to its last byte. Memory: its directory, its index, one record.
  * @throws CorruptionError where something is not as it was written.
  */
-export async function verifySegment(disk: Disk, name: string, progress: () => void): Promise<VerifiedSegment> {
+export async function verifySegment(
+  disk: Pick<Disk, "open">,
+  name: string,
+  progress: () => void,
+): Promise<VerifiedSegment> {
   const file = await disk.open(name, "read");
   try {
     const sizeBytes = await file.sizeBytes();
@@ -49,9 +55,11 @@ export async function verifySegment(disk: Disk, name: string, progress: () => vo
     checkPlaces(name, directory.rows, directoryAt);
     let batches = 0;
     const found: BatchIndex[] = [];
+    const missingOffsets: number[] = [];
     for (const row of directory.rows) {
       const range = await verifyRange(reader, name, row);
       found.push(range.index);
+      missingOffsets.push(range.missingOffsets);
       batches += range.batches;
     }
     let at = endOfData(directory.rows);
@@ -67,7 +75,7 @@ export async function verifySegment(disk: Disk, name: string, progress: () => vo
     const padding = await reader.view(at, directoryAt - at);
     if (padding.some((byte) => byte !== 0)) throw new CorruptionError(name, at, "the padding is not empty");
     await reader.view(directoryAt, sizeBytes - directoryAt);
-    return { directory, sizeBytes, crc: reader.crc, batches };
+    return { directory, sizeBytes, crc: reader.crc, batches, missingOffsets };
   } finally {
     await file.close();
   }
@@ -128,10 +136,11 @@ async function verifyRange(
   reader: SequentialReader,
   name: string,
   row: DirectoryRow,
-): Promise<{ readonly index: BatchIndex; readonly batches: number }> {
+): Promise<{ readonly index: BatchIndex; readonly batches: number; readonly missingOffsets: number }> {
   const index = new BatchIndex();
   const end = row.dataAt + row.dataBytes;
   let [nextOffset, batches, sizeBytes, newest] = [row.firstOffset, 0, 0, Number.NEGATIVE_INFINITY];
+  let missingOffsets = 0;
   for (let at = row.dataAt; at < end; ) {
     const claimedBytes = recordBytesClaimed(await reader.view(at, RECORD_HEADER_BYTES), 0);
     const bytes = claimedBytes > 0 && claimedBytes <= end - at ? await reader.view(at, claimedBytes) : undefined;
@@ -151,6 +160,7 @@ async function verifyRange(
         batchCrcMatches(bytes, batchAt, batchBytes) &&
         batchBaseOffset(bytes, batchAt) >= nextOffset;
       if (!isGood) throw new CorruptionError(name, at, `a batch at offset ${nextOffset} or behind it is damaged`);
+      missingOffsets += batchBaseOffset(bytes, batchAt) - nextOffset;
       nextOffset = batchBaseOffset(bytes, batchAt) + batchOffsetCount(bytes, batchAt);
       maxTimestamp = Math.max(maxTimestamp, indexedTimestamp(bytes, batchAt));
       batches += 1;
@@ -170,5 +180,5 @@ async function verifyRange(
   if (!isAsTold) {
     throw new CorruptionError(name, row.dataAt, "a range does not hold what the directory says");
   }
-  return { index, batches };
+  return { index, batches, missingOffsets: missingOffsets + row.endOffset - nextOffset };
 }

@@ -1,4 +1,4 @@
-/** `chronik wal`: what stands in files of the write-ahead log, and whether it is what was written. */
+/** `chronik wal`: what stands in files of the write-ahead log and in segments, and whether it is what was written. */
 
 import type { SingleRecord } from "../../log/wal-record-v1.ts";
 import { IoError } from "../../ports/disk.ts";
@@ -57,6 +57,10 @@ async function writeRecords(output: Output, input: WalInput, item: WalItem): Pro
     case "state":
     case "filler":
     case "cut":
+    case "segment":
+    case "range":
+    case "padding":
+    case "directory":
       return true;
   }
 }
