@@ -322,6 +322,25 @@ function addStorage(chronik: Command): void {
       }),
     )
     .action(async (options) => (await import("./commands/storage.ts")).showStorage(options));
+  stored(storage.command("verify"))
+    .description("check every checksum of segments, log, indexes and snapshots, and that all of it belongs together")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      help({
+        text: [
+          "Every file that the state or a snapshot refers to must be there and be what they say, and every offset of every",
+          "partition must lie in exactly one place, but for what compaction has removed. All data is read once. Exit code 0: all",
+          "well, 1: damage was found. A torn tail at the end of the log is no damage, nor is a file that belongs to nothing: both",
+          "are shown. Nothing is changed, and the broker may run.",
+        ].join("\n"),
+        examples: [
+          "chronik storage verify",
+          "chronik storage verify --data-dir /var/lib/chronik --json | jq 'select(.ok == false)'",
+        ],
+      }),
+    )
+    .action(async (_, command) => (await import("./commands/storage.ts")).verifyStorage(optionsOf(command)));
   stored(storage.command("locate"))
     .argument(`<${TOPIC}>`)
     .argument("<partition>", "its number", wholeNumber)

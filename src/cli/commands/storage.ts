@@ -1,10 +1,17 @@
 /** `chronik storage`: where the records of a data folder lie, whether all of it is well, and what holds an offset. */
+import { createNodeClock } from "../../io/node-clock.ts";
 import { type DataFolder, lookInto, openDataFolder, topicOf } from "../data-folder.ts";
 import { CommandFailure } from "../failure.ts";
 import { note, writeLines } from "../output.ts";
+import { Progress } from "../progress.ts";
+import { checkStorage } from "../storage-check.ts";
+import { checkJson, checkLines } from "../storage-check-lines.ts";
 import { filesJson, filesLines, partitionJson, partitionLines, totalJson, totalLines } from "../storage-lines.ts";
 import { locate, locatedJson, locatedLines } from "../storage-locate.ts";
 import { reportFiles, reportPartitions } from "../storage-report.ts";
+
+/** Something was not in order: before it is looked at again, a broker that is at work has come further. */
+const SECOND_LOOK_MS = 300;
 
 export interface StorageOptions {
   readonly dataDir: string;
@@ -55,6 +62,23 @@ export async function locateOffset(place: Place, { dataDir, json }: StorageOptio
   const { is } = located;
   if (is === "missing" || is === "damaged" || is === "unreadable")
     throw new CommandFailure(`offset ${place.offset} cannot be read: chronik storage verify says what else is damaged`);
+}
+
+/** @throws CommandFailure when something is damaged. */
+export async function verifyStorage({ dataDir, json }: StorageOptions): Promise<void> {
+  const clock = createNodeClock();
+  const progress = new Progress(clock);
+  const report = await checkStorage({
+    disk: openDataFolder(dataDir),
+    path: dataDir,
+    progress: (doneBytes, totalBytes) => progress.show(doneBytes, totalBytes),
+    pause: () => new Promise((resolve) => void clock.schedule(SECOND_LOOK_MS, resolve)),
+  }).finally(() => progress.end());
+  await writeLines(json ? checkJson(report) : checkLines(report));
+  if (report.isWell) return;
+  throw new CommandFailure(
+    "there is damage: put copies in the place of damaged files, or start the broker, which keeps what is good",
+  );
 }
 
 function problemsOf({ reading }: DataFolder, lost: ReadonlySet<string>): readonly string[] {
