@@ -7,7 +7,7 @@ import type { Request } from "./storage/jobs.ts";
 import { StorageWorker } from "./storage/worker.ts";
 
 /** It gets what the broker and its clients leave: of Linux, where this is of the calling thread alone. */
-const NICENESS = 10;
+const NICENESS = 19;
 
 const { folder } = workerData as { readonly folder: string };
 try {

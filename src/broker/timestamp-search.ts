@@ -9,6 +9,7 @@
 import type { Int64 } from "../base/int64.ts";
 import { type BatchIndex, clampTimestamp } from "../log/batch-index.ts";
 import type { BatchReader } from "../log/batch-reader.ts";
+import type { FileRange } from "../log/log-file.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { MalformedMessage } from "../protocol/codec/reader.ts";
 import { readRecords } from "../protocol/record.ts";
@@ -49,53 +50,103 @@ export async function findTimestamp(
   const wanted = clampTimestamp(timestamp);
   for (const range of partition.ranges.slice(partition.findTimestamp(wanted))) {
     if (range.maxTimestamp < wanted || range.firstOffset >= limitOffset) continue;
-    const index = await search.reader.index(range);
-    for (let row = index.find(partition.logStartOffset); ; row += 1) {
-      row = index.findTimestamp(wanted, row);
-      if (row === index.count || index.baseOffsetAt(row) >= limitOffset) break;
-      const { found, largest } = await openRow(search, index, row, (batches) =>
-        firstFrom(recordsOf(batches, partition.logStartOffset, wanted), timestamp),
-      );
-      if (found !== undefined) return found;
-      // What its header says may be of a record that is gone, or not to be seen yet.
-      if (isCut(search, index, row)) continue;
-      index.correctMaxTimestamp(row, range.file.hasBlocks ? wanted - 1 : clampTimestamp(largest));
-      if (patience.falseBatches === 0) throw new MalformedMessage("too many batches have false timestamps");
-      patience.falseBatches -= 1;
-    }
+    const found = await holding(search, range, () => findInRange(search, range, timestamp, patience));
+    if (found === MOVED) return findTimestamp(search, timestamp, patience);
+    if (found !== undefined) return found;
   }
   return undefined;
+}
+
+async function findInRange(
+  search: TimestampSearch,
+  range: FileRange,
+  timestamp: Int64,
+  patience: Patience,
+): Promise<FoundRecord | undefined> {
+  const { partition, limitOffset } = search;
+  const wanted = clampTimestamp(timestamp);
+  const index = await search.reader.index(range);
+  for (let row = index.find(partition.logStartOffset); ; row += 1) {
+    row = index.findTimestamp(wanted, row);
+    if (row === index.count || index.baseOffsetAt(row) >= limitOffset) return undefined;
+    const { found, largest } = await openRow(search, { range, index, row }, (batches) =>
+      firstFrom(recordsOf(batches, partition.logStartOffset, wanted), timestamp),
+    );
+    if (found !== undefined) return found;
+    // What its header says may be of a record that is gone, or not to be seen yet.
+    if (isCut(search, index, row)) continue;
+    index.correctMaxTimestamp(row, range.file.hasBlocks ? wanted - 1 : clampTimestamp(largest));
+    if (patience.falseBatches === 0) throw new MalformedMessage("too many batches have false timestamps");
+    patience.falseBatches -= 1;
+  }
 }
 
 /** The first of the records with the largest timestamp. */
 export async function findLargestTimestamp(search: TimestampSearch): Promise<FoundRecord | undefined> {
   const { reader, partition, limitOffset } = search;
-  let best: { readonly index: BatchIndex; readonly row: number; readonly maxTimestamp: number } | undefined;
+  let best: (Row & { readonly maxTimestamp: number }) | undefined;
   const found: (FoundRecord | undefined)[] = [];
-  const open = async (index: BatchIndex, row: number): Promise<void> => {
-    const largest = await openRow(search, index, row, (batches) =>
+  const open = async (row: Row): Promise<void> => {
+    const largest = await openRow(search, row, (batches) =>
       largestOf(recordsOf(batches, partition.logStartOffset, Number.NEGATIVE_INFINITY)),
     );
     found.push(largest);
   };
-  // Timestamps mostly grow: from the newest on, the first range decides, and no other index has to be read.
-  for (const range of partition.ranges.toReversed()) {
-    if (range.firstOffset >= limitOffset || (best !== undefined && range.maxTimestamp < best.maxTimestamp)) continue;
+  /** Opens the rows that are cut, and answers which of the others is the newest. */
+  const newestOf = async (range: FileRange): Promise<Row | undefined> => {
     const index = await reader.index(range);
     let newest: number | undefined;
     const first = index.find(partition.logStartOffset);
     for (let row = first; row < index.count && index.baseOffsetAt(row) < limitOffset; row += 1) {
       // What such a row says is of all its records, and some do not count: only they themselves tell.
-      if (isCut(search, index, row)) await open(index, row);
+      if (isCut(search, index, row)) await open({ range, index, row });
       else if (newest === undefined || index.maxTimestampAt(row) > index.maxTimestampAt(newest)) newest = row;
     }
+    return newest === undefined ? undefined : { range, index, row: newest };
+  };
+  // Timestamps mostly grow: from the newest on, the first range decides, and no other index has to be read.
+  for (const range of partition.ranges.toReversed()) {
+    if (range.firstOffset >= limitOffset || (best !== undefined && range.maxTimestamp < best.maxTimestamp)) continue;
+    const newest = await holding(search, range, () => newestOf(range));
+    if (newest === MOVED) return findLargestTimestamp(search);
     if (newest === undefined) continue;
-    const maxTimestamp = index.maxTimestampAt(newest);
-    if (best === undefined || maxTimestamp >= best.maxTimestamp) best = { index, row: newest, maxTimestamp };
+    const maxTimestamp = newest.index.maxTimestampAt(newest.row);
+    if (best === undefined || maxTimestamp >= best.maxTimestamp) best = { ...newest, maxTimestamp };
   }
-  if (best !== undefined) await open(best.index, best.row);
+  const row = best;
+  if (row !== undefined) {
+    const opened = await holding(search, row.range, () => open(row));
+    if (opened === MOVED) return findLargestTimestamp(search);
+  }
   const records = found.filter((record) => record !== undefined);
   return largestOf(records.toSorted((a, b) => a.offset - b.offset));
+}
+
+/** A row in the index of a range. */
+interface Row {
+  readonly range: FileRange;
+  readonly index: BatchIndex;
+  readonly row: number;
+}
+
+const MOVED = Symbol("the batches have moved");
+
+/**
+ * Does `work` on a range, whose file stays meanwhile. `MOVED` when the range is not one of the partition any more: while
+ * another was read its batches moved to a segment, or went. Then the search has to begin anew.
+ */
+async function holding<T>(
+  { partition }: TimestampSearch,
+  range: FileRange,
+  work: () => Promise<T>,
+): Promise<T | typeof MOVED> {
+  if (!partition.ranges.includes(range)) return MOVED;
+  range.file.readers += 1;
+  try {
+    return await work();
+  } finally {
+    range.file.readers -= 1;
+  }
 }
 
 /** Whether the log start, or the end of what may be seen, lies within the row's batches. */
@@ -126,14 +177,13 @@ function largestOf(records: Iterable<FoundRecord>): FoundRecord | undefined {
 /** Shows `use` those batches of a row that may be seen. */
 async function openRow<T>(
   search: TimestampSearch,
-  index: BatchIndex,
-  row: number,
+  { range, index, row }: Row,
   use: (batches: readonly Uint8Array[]) => T,
 ): Promise<T> {
   const { reader, partition, topicBytes, limitOffset } = search;
   const [offset, maxBytes] = [index.baseOffsetAt(row), index.sizeAt(row)];
   const [result] = await reader.readStored([
-    { partition, topicBytes, offset, limitOffset, maxBytes, atLeastOne: true },
+    { partition, topicBytes, offset, limitOffset, maxBytes, atLeastOne: true, range },
   ]);
   try {
     return use(result!.parts);

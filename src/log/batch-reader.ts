@@ -52,6 +52,8 @@ export interface BatchQuery {
   readonly maxBytes: number;
   /** The first batch comes even when it is larger than `maxBytes`. */
   readonly atLeastOne: boolean;
+  /** Where to read files, when not in the range that holds `offset` now. The caller counts as a reader of its file. */
+  readonly range?: FileRange;
 }
 
 /** Whole batches in offset order. `release` when their bytes have been sent. */
@@ -355,7 +357,8 @@ interface Plan {
 
 /** Counts as a reader of its range's file from now on. */
 function planOf(query: BatchQuery): Plan {
-  const range = query.offset < query.limitOffset ? query.partition.findRange(query.offset) : undefined;
+  const isAny = query.offset < query.limitOffset;
+  const range = isAny ? (query.range ?? query.partition.findRange(query.offset)) : undefined;
   if (range !== undefined) range.file.readers += 1;
   return { query, range, batches: [], sizeBytes: 0, more: false };
 }

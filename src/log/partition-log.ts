@@ -180,6 +180,8 @@ export class PartitionLog {
     left.splice(at === -1 ? left.length : at, 0, ...added);
     this.#ranges = left;
     this.#runningMaximum = undefined;
+    // They were given out, whatever has become of the batches in a damaged log.
+    this.#end = Math.max(this.#end, to);
     if (isKnown || cleaned === undefined) return;
     this.cleanedTo = cleaned.to;
     this.horizonMs = cleaned.horizonMs;
@@ -270,7 +272,10 @@ export class PartitionLog {
   }
 
   #index(batch: AppliedBatch): void {
-    let range = this.#ranges.at(-1);
+    const at = this.#placeOf(batch.baseOffset);
+    let range = this.#ranges[at - 1];
+    // A snapshot can know of batches, read again before its stamp, that they are in a segment since.
+    if (range !== undefined && range.endOffset > batch.baseOffset) return;
     if (range?.file !== batch.file) {
       range = {
         file: batch.file,
@@ -283,7 +288,7 @@ export class PartitionLog {
         index: new BatchIndex(),
         stored: undefined,
       };
-      this.#ranges.push(range);
+      this.#ranges.splice(at, 0, range);
       batch.file.ranges.push(range);
       batch.file.users += 1;
       this.#runningMaximum = undefined;
@@ -294,6 +299,13 @@ export class PartitionLog {
     range.sizeBytes += batch.sizeBytes;
     this.sizeBytes += batch.sizeBytes;
     if (batch.maxTimestamp > range.maxTimestamp) range.maxTimestamp = batch.maxTimestamp;
+  }
+
+  /** Behind all ranges that begin before `offset`: at the end, but for what is read again of a log that a snapshot knows more of. */
+  #placeOf(offset: number): number {
+    let at = this.#ranges.length;
+    while (at > 0 && this.#ranges[at - 1]!.firstOffset > offset) at -= 1;
+    return at;
   }
 
   #dropOldestRange(): void {

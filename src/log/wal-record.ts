@@ -163,7 +163,32 @@ export function sealBatchRecord(buffer: Buffer, at: number, totalBytes: number, 
   const before = crc32cShort(buffer, at + RECORD_HEADER_BYTES, checkedAt);
   const withBatch = crc32cCombine(before, batchCrc(buffer, dataAt), checkedEnd - checkedAt);
   const body = crc32cShort(buffer, checkedEnd, end, withBatch);
-  const bodyBytes = totalBytes - RECORD_HEADER_BYTES;
+  return sealWithBody(buffer, at, body, totalBytes - RECORD_HEADER_BYTES);
+}
+
+/** CRC-32C of a whole batch at `at`, put together from the one that it carries, which has been verified. */
+export function wholeBatchCrc(buffer: Buffer, at: number, sizeBytes: number): number {
+  const before = crc32cShort(buffer, at, at + BATCH_CRC_START);
+  return crc32cCombine(before, batchCrc(buffer, at), sizeBytes - BATCH_CRC_START);
+}
+
+/** As `sealBatchRecord`, for a record whose data has the CRC `dataCrc`, be it one batch or several. */
+export function sealBlockRecord(
+  buffer: Buffer,
+  at: number,
+  block: { readonly totalBytes: number; readonly topicBytes: number; readonly dataCrc: number },
+): number {
+  const { totalBytes, topicBytes, dataCrc } = block;
+  const dataAt = at + batchDataOffset(topicBytes);
+  const end = at + totalBytes;
+  const dataEnd = end - TOPIC_ID_BYTES;
+  const before = crc32cShort(buffer, at + RECORD_HEADER_BYTES, dataAt);
+  const body = crc32cShort(buffer, dataEnd, end, crc32cCombine(before, dataCrc, dataEnd - dataAt));
+  return sealWithBody(buffer, at, body, totalBytes - RECORD_HEADER_BYTES);
+}
+
+/** Puts the CRC into a record whose body has the CRC `body`. Answers the CRC of the whole record. */
+function sealWithBody(buffer: Buffer, at: number, body: number, bodyBytes: number): number {
   const head = crc32cShort(buffer, at, at + CRC_AT);
   buffer.writeUInt32LE(crc32cCombine(head, body, bodyBytes), at + CRC_AT);
   return crc32cCombine(crc32cShort(buffer, at + CRC_AT, at + RECORD_HEADER_BYTES, head), body, bodyBytes);

@@ -2,7 +2,7 @@
  * Compaction of partitions: their ranges, cleaned, in a new segment. What is dirty is gone over first, to learn the newest
  * offset of each key; then everything is, and what is left is written.
  */
-import { batchBaseOffset, batchSizeBytes } from "../protocol/record-batch.ts";
+import { batchBaseOffset, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
 import { buildMap, cleanPass } from "./compaction.ts";
 import { BYTES_PER_ENTRY, CompactionOffsetMap } from "./compaction-offset-map.ts";
 import { bySegmentOrder } from "./convert.ts";
@@ -68,7 +68,8 @@ async function compactPartition(
       endOffset,
       nowMs: job.nowMs,
       deleteRetentionMs,
-      keepsWhenEmpty: (batch) => newest.has(batchBaseOffset(batch, 0)),
+      // The last one, too: consumers who read on to the end come there by it.
+      keepsWhenEmpty: (batch) => newest.has(batchBaseOffset(batch, 0)) || endOf(batch) === uncleanableFrom,
     },
     ranger,
   );
@@ -81,6 +82,10 @@ async function compactPartition(
     unreadable:
       firstUnreadable && `the batch at offset ${firstUnreadable.baseOffset} cannot be read (${firstUnreadable.reason})`,
   };
+}
+
+function endOf(batch: Buffer): number {
+  return batchBaseOffset(batch, 0) + batchOffsetCount(batch, 0);
 }
 
 /** Writes what is left of each group of ranges as one range. */

@@ -16,6 +16,7 @@ import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "../log/w
 import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
 import { batchBaseOffset } from "../protocol/record-batch.ts";
 import type { ConvertJob } from "./jobs.ts";
+import { openInput } from "./range-reader.ts";
 import { type SegmentOutput, SegmentWriter, type WrittenSegment } from "./segment-writer.ts";
 
 const WINDOW_BYTES = 16 * 1024 * 1024;
@@ -45,43 +46,56 @@ export async function convertWalFile(
   const { disk } = output;
   const file = new WalFile(toPosition(wal.base), wal.incarnation, toPosition(wal.end));
   const sorted = ranges.toSorted(bySegmentOrder);
-  const indexes = await readIndexes(disk, file, sorted);
-  const source = await disk.open(file.name, "read");
-  const window = new Window(source, file);
-  const writer = await SegmentWriter.create(output, job.output);
+  const source = await openInput(disk, file.name);
   try {
-    let openRange: Range | undefined;
-    const turnTo = (range: Range): void => {
-      if (openRange === range) return;
-      if (openRange !== undefined) writer.endRange();
-      openRange = range;
-      const { topicId, topicName, partition, firstOffset, endOffset } = range;
-      writer.beginRange({ topicId, topicName: Buffer.from(topicName), partition, firstOffset, endOffset });
-    };
-    const pour = async (): Promise<void> => {
-      for await (const { owner, at, sizeBytes } of window.filled()) {
-        turnTo(owner);
-        writer.add(window.bytes, at, sizeBytes);
-        if (writer.needsFlush) await writer.flush();
-      }
-      progress();
-    };
-    for (const [place, range] of sorted.entries()) {
-      const index = indexes[place]!;
-      for (let row = 0; row < index.count; row += 1) {
-        if (!window.hasRoom(index.sizeAt(row))) await pour();
-        window.place(range, index, row);
-      }
+    const indexes = await readIndexes(disk, file, sorted);
+    const writer = await SegmentWriter.create(output, job.output);
+    const window = new Window(source, file);
+    try {
+      await writeRanges(writer, window, { ranges: sorted, indexes, progress });
+      return await writer.finish();
+    } catch (error) {
+      await writer.abandon();
+      throw error;
+    } finally {
+      window.release();
     }
-    await pour();
-    writer.endRange();
-    return await writer.finish();
-  } catch (error) {
-    await writer.abandon();
-    throw error;
   } finally {
     await source.close();
   }
+}
+
+/** A window after the other, to the last batch of the last range. */
+async function writeRanges(
+  writer: SegmentWriter,
+  window: Window,
+  job: { readonly ranges: readonly Range[]; readonly indexes: readonly BatchIndex[]; readonly progress: () => void },
+): Promise<void> {
+  let openRange: Range | undefined;
+  const turnTo = (range: Range): void => {
+    if (openRange === range) return;
+    if (openRange !== undefined) writer.endRange();
+    openRange = range;
+    const { topicId, topicName, partition, firstOffset, endOffset } = range;
+    writer.beginRange({ topicId, topicName: Buffer.from(topicName), partition, firstOffset, endOffset });
+  };
+  const pour = async (): Promise<void> => {
+    for await (const { owner, at, sizeBytes } of window.filled()) {
+      turnTo(owner);
+      writer.add(window.bytes, at, sizeBytes);
+      if (writer.needsFlush) await writer.flush();
+    }
+    job.progress();
+  };
+  for (const [place, range] of job.ranges.entries()) {
+    const index = job.indexes[place]!;
+    for (let row = 0; row < index.count; row += 1) {
+      if (!window.hasRoom(index.sizeAt(row))) await pour();
+      window.place(range, index, row);
+    }
+  }
+  await pour();
+  writer.endRange();
 }
 
 /** The order of ranges in a segment. */
@@ -131,8 +145,12 @@ async function readIndex(disk: Disk, file: WalFile, source: DiskFile | undefined
   });
 }
 
+/** Windows that are not in use. */
+const FREE_WINDOWS: Buffer[] = [];
+const KEPT_WINDOWS = 2;
+
 class Window {
-  bytes = Buffer.allocUnsafe(WINDOW_BYTES);
+  bytes = FREE_WINDOWS.pop() ?? Buffer.allocUnsafeSlow(WINDOW_BYTES);
   readonly #source: DiskFile;
   readonly #file: WalFile;
   #placed: Placed[] = [];
@@ -143,6 +161,11 @@ class Window {
   constructor(source: DiskFile, file: WalFile) {
     this.#source = source;
     this.#file = file;
+  }
+
+  /** Its memory is for the next one. */
+  release(): void {
+    if (this.bytes.length === WINDOW_BYTES && FREE_WINDOWS.length < KEPT_WINDOWS) FREE_WINDOWS.push(this.bytes);
   }
 
   /** Always true for an empty window. */

@@ -1,4 +1,4 @@
-/** What a job is to move, and the state record that says it was done. */
+/** What a job is to move, and the state records that say it was done. */
 import type { FileRange } from "../log/log-file.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { PART_BATCHES } from "../state/segment-records.ts";
@@ -8,6 +8,8 @@ import type { JobResult } from "./jobs.ts";
 import type { DirectoryRow, SegmentIdentity } from "./segment-format.ts";
 import type { WrittenSegment } from "./segment-writer.ts";
 
+/** Some 90 bytes each. */
+const PARTITIONS_PER_RECORD = 2_000;
 /** Of segments that compaction writes: they are merged with each other, and with merged ones. */
 const COMPACTED_LEVEL = 1;
 
@@ -39,7 +41,7 @@ export class MovePlan {
   }
 
   /** Undefined unless every byte that was to be moved is in what was written. */
-  record({ segments: written }: JobResult): StateRecord | undefined {
+  records({ segments: written }: JobResult): StateRecord[] | undefined {
     const rows = written.map((segment) => new Map(segment?.ranges.map((row) => [keyOf(row), row])));
     const topics = new Map<Topic, TopicMove["partitions"][number][]>();
     const segments = new SegmentList(this.#outputs, written);
@@ -60,26 +62,20 @@ export class MovePlan {
       if (others === undefined) topics.set(topic, [move]);
       else others.push(move);
     }
-    return {
-      type: 10,
-      value: {
-        segments: segments.listed,
-        topics: [...topics].map(([topic, partitions]) => ({ topicId: topic.id, partitions })),
-      },
-    };
+    return recordsOf(segments.listed, topics);
   }
 }
 
 /**
- * The state record for a compaction: of each partition, everything up to where its last range ended is now what was written,
+ * The state records for a compaction: of each partition, everything up to where its last range ended is now what was written,
  * be it nothing. Undefined when a partition is missing.
  */
-export function compactionRecord(
+export function compactionRecords(
   identity: SegmentIdentity,
   topic: Topic,
   partitions: readonly { readonly partition: PartitionLog; readonly ranges: readonly FileRange[] }[],
   { segments: written, compacted = [] }: JobResult,
-): StateRecord | undefined {
+): StateRecord[] | undefined {
   const rows = (written[0]?.ranges ?? []).filter(({ topicId }) => topicId === topic.id);
   const outputs = [{ identity, level: COMPACTED_LEVEL }];
   const segments = new SegmentList(outputs, rows.length === 0 ? [undefined] : written);
@@ -99,10 +95,36 @@ export function compactionRecord(
       ranges: rows.filter((row) => row.partition === partition).map((row) => rangeOfRow(row, 0)),
     });
   }
-  return { type: 10, value: { segments: segments.listed, topics: [{ topicId: topic.id, partitions: moves }] } };
+  return recordsOf(segments.listed, new Map([[topic, moves]]));
 }
 
-/** The segments that a record tells of: those that were written. */
+/** One record for all, or several: each partition moves at once, all of them need not, and records are to be small. */
+function recordsOf(
+  segments: BatchesMoved["segments"],
+  topics: ReadonlyMap<Topic, readonly TopicMove["partitions"][number][]>,
+): StateRecord[] {
+  const records: StateRecord[] = [];
+  let parts: TopicMove[] = [];
+  let room = PARTITIONS_PER_RECORD;
+  const finish = (): void => {
+    if (parts.length > 0) records.push({ type: 10, value: { segments, topics: parts } });
+    parts = [];
+    room = PARTITIONS_PER_RECORD;
+  };
+  for (const [{ id: topicId }, partitions] of topics) {
+    for (let from = 0; from < partitions.length; ) {
+      const part = partitions.slice(from, from + room);
+      parts.push({ topicId, partitions: part });
+      from += part.length;
+      room -= part.length;
+      if (room === 0) finish();
+    }
+  }
+  finish();
+  return records;
+}
+
+/** The segments that records tell of: those that were written. */
 export class SegmentList {
   readonly listed: BatchesMoved["segments"][number][] = [];
   readonly #places: number[] = [];

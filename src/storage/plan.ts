@@ -7,6 +7,8 @@ import type { State, Topic } from "../state/state.ts";
 
 /** So many segments of a kind and level become one of the next level. */
 export const FAN_IN = 8;
+/** Of several times as many when there is more urgent work: reading and writing it all again is what a merge costs. */
+export const FAN_IN_WHEN_BUSY = 64;
 /** Larger segments stay as they are. */
 export const MERGED_BYTES = 256 * 1024 * 1024;
 /** What one merge takes in at most. */
@@ -41,10 +43,10 @@ export function rangesIn(state: State, file: WalFile): { readonly topic: Topic; 
 }
 
 /** What to merge next; undefined when nothing is worth it. `busy` segments are left alone. */
-export function planMerge(state: State, busy: ReadonlySet<Segment>): MergePlan | undefined {
+export function planMerge(state: State, busy: ReadonlySet<Segment>, fanIn: number): MergePlan | undefined {
   const owners = ownersOf(state);
   const free = [...state.segments.values()].filter((segment) => segment.users > 0 && !busy.has(segment));
-  const inputs = sparse(free) ?? alike(free, owners);
+  const inputs = sparse(free) ?? alike(free, owners, fanIn);
   return inputs === undefined ? undefined : mergeOf(state, inputs);
 }
 
@@ -55,7 +57,11 @@ function sparse(segments: readonly Segment[]): Segment[] | undefined {
 }
 
 /** Enough segments of one level that belong to the same topic, or to several. */
-function alike(segments: readonly Segment[], owners: ReadonlyMap<Segment, Uuid | "shared">): Segment[] | undefined {
+function alike(
+  segments: readonly Segment[],
+  owners: ReadonlyMap<Segment, Uuid | "shared">,
+  fanIn: number,
+): Segment[] | undefined {
   const kinds = new Map<string, Segment[]>();
   for (const segment of segments) {
     if (segment.sizeBytes >= MERGED_BYTES) continue;
@@ -65,8 +71,8 @@ function alike(segments: readonly Segment[], owners: ReadonlyMap<Segment, Uuid |
     else others.push(segment);
   }
   for (const kind of kinds.values()) {
-    if (kind.length < FAN_IN) continue;
-    const oldest = kind.toSorted((a, b) => a.walPosition - b.walPosition).slice(0, FAN_IN);
+    if (kind.length < fanIn) continue;
+    const oldest = kind.toSorted((a, b) => a.walPosition - b.walPosition).slice(0, fanIn);
     let bytes = 0;
     const inputs = oldest.filter((segment) => (bytes += segment.sizeBytes) <= MERGE_INPUT_BYTES);
     if (inputs.length > 1) return inputs;

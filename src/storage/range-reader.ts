@@ -4,7 +4,7 @@ import { CorruptionError } from "../log/corruption.ts";
 import { readRows } from "../log/file-index.ts";
 import { segmentName } from "../log/segment.ts";
 import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "../log/wal-record.ts";
-import type { Disk, DiskFile } from "../ports/disk.ts";
+import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
 import type { SegmentRangeSource, SegmentSource } from "./jobs.ts";
 import { SequentialReader } from "./sequential-reader.ts";
 
@@ -63,7 +63,7 @@ export class InputSegments {
   }
 
   async #file(input: number): Promise<DiskFile> {
-    const open = this.#open.get(input) ?? (await this.#disk.open(this.name(input), "read"));
+    const open = this.#open.get(input) ?? (await openInput(this.#disk, this.name(input)));
     this.#open.delete(input);
     this.#open.set(input, open);
     const [oldest] = this.#open.keys();
@@ -72,6 +72,16 @@ export class InputSegments {
       this.#open.delete(oldest);
     }
     return open;
+  }
+}
+
+/** Opens a file that is to be there. @throws CorruptionError when it is not: trying again would not help. */
+export async function openInput(disk: Disk, name: string): Promise<DiskFile> {
+  try {
+    return await disk.open(name, "read");
+  } catch (error) {
+    if (error instanceof IoError && error.kind === "notFound") throw new CorruptionError(name, 0, "it is missing");
+    throw error;
   }
 }
 

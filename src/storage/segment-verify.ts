@@ -10,7 +10,9 @@ import { SEGMENT_HEADER_BYTES } from "../log/segment.ts";
 import { RECORD_HEADER_BYTES, readBatchRecord, recordBytesClaimed, verifiedRecordBytes } from "../log/wal-record.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import { batchBaseOffset, batchCrcMatches, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
+import { bySegmentOrder } from "./convert.ts";
 import {
+  DIRECTORY_ROW_BYTES,
   type Directory,
   type DirectoryRow,
   decodeFooter,
@@ -33,7 +35,7 @@ export interface VerifiedSegment {
 }
 
 /**
- * Verifies a segment to its last byte. Memory: its directory, the index of one range, one record.
+ * Verifies a segment to its last byte. Memory: its directory, its index, one record.
  * @throws CorruptionError where something is not as it was written.
  */
 export async function verifySegment(
@@ -50,18 +52,17 @@ export async function verifySegment(
     if (header === undefined || header.id !== directory.id || header.walPosition !== directory.walPosition) {
       throw new CorruptionError(name, 0, "the header of the segment is not what was written");
     }
-    let at = SEGMENT_HEADER_BYTES;
+    checkPlaces(name, directory.rows, directoryAt);
     let batches = 0;
     const found: BatchIndex[] = [];
     const missingOffsets: number[] = [];
     for (const row of directory.rows) {
-      if (row.dataAt !== at) throw new CorruptionError(name, at, "a range does not begin where the one before ends");
       const range = await verifyRange(reader, name, row);
       found.push(range.index);
       missingOffsets.push(range.missingOffsets);
       batches += range.batches;
-      at = row.dataAt + row.dataBytes;
     }
+    let at = endOfData(directory.rows);
     for (const [index, row] of directory.rows.entries()) {
       const rows = await reader.view(row.rowsAt, row.rows * BYTES_PER_ROW);
       const expected = Buffer.allocUnsafe(found[index]!.count * BYTES_PER_ROW);
@@ -93,10 +94,10 @@ export async function readDirectory(
   if (end.version > SEGMENT_VERSION) {
     throw new CorruptionError(name, 8, `version ${end.version} of the format: a newer program has written it`);
   }
-  const tailBytes = sizeBytes - end.directoryAt;
-  const directory =
-    tailBytes < FOOTER_BYTES ? undefined : decodeTail(await readBytes(file, end.directoryAt, tailBytes));
-  if (directory === undefined || directory.rows.length !== end.rows) {
+  const tailBytes = end.rows * DIRECTORY_ROW_BYTES + FOOTER_BYTES;
+  const isThere = end.directoryAt >= SEGMENT_HEADER_BYTES && end.directoryAt + tailBytes === sizeBytes;
+  const directory = isThere ? decodeTail(await readBytes(file, end.directoryAt, tailBytes)) : undefined;
+  if (directory === undefined) {
     throw new CorruptionError(name, end.directoryAt, "the directory does not match its checksum");
   }
   return { directory, directoryAt: end.directoryAt };
@@ -108,6 +109,29 @@ async function readBytes(file: DiskFile, at: number, bytes: number): Promise<Buf
   return buffer;
 }
 
+/** Ranges follow one another in order and without a gap, then their rows, and all of it comes before the directory. */
+function checkPlaces(name: string, rows: readonly DirectoryRow[], directoryAt: number): void {
+  let at = SEGMENT_HEADER_BYTES;
+  let before: DirectoryRow | undefined;
+  for (const row of rows) {
+    if (row.dataAt !== at) throw new CorruptionError(name, at, "a range does not begin where the one before ends");
+    const isBehind = before === undefined || bySegmentOrder({ ...before, firstOffset: before.endOffset - 1 }, row) < 0;
+    if (!isBehind || row.firstOffset >= row.endOffset) throw new CorruptionError(name, at, "ranges are out of order");
+    at += row.dataBytes;
+    before = row;
+  }
+  for (const row of rows) {
+    if (row.rowsAt !== at) throw new CorruptionError(name, at, "an index does not begin where the one before ends");
+    at += row.rows * BYTES_PER_ROW;
+  }
+  if (at > directoryAt) throw new CorruptionError(name, directoryAt, "the directory lies within what it tells of");
+}
+
+function endOfData(rows: readonly DirectoryRow[]): number {
+  const last = rows.at(-1);
+  return last === undefined ? SEGMENT_HEADER_BYTES : last.dataAt + last.dataBytes;
+}
+
 async function verifyRange(
   reader: SequentialReader,
   name: string,
@@ -115,7 +139,8 @@ async function verifyRange(
 ): Promise<{ readonly index: BatchIndex; readonly batches: number; readonly missingOffsets: number }> {
   const index = new BatchIndex();
   const end = row.dataAt + row.dataBytes;
-  let [nextOffset, batches, sizeBytes, missingOffsets] = [row.firstOffset, 0, 0, 0];
+  let [nextOffset, batches, sizeBytes, newest] = [row.firstOffset, 0, 0, Number.NEGATIVE_INFINITY];
+  let missingOffsets = 0;
   for (let at = row.dataAt; at < end; ) {
     const claimedBytes = recordBytesClaimed(await reader.view(at, RECORD_HEADER_BYTES), 0);
     const bytes = claimedBytes > 0 && claimedBytes <= end - at ? await reader.view(at, claimedBytes) : undefined;
@@ -125,9 +150,9 @@ async function verifyRange(
       throw new CorruptionError(name, at, "a record is not what was written");
     }
     const baseOffset = batchBaseOffset(bytes, record.dataAt);
-    let maxTimestamp: number | undefined;
+    let maxTimestamp = Number.NEGATIVE_INFINITY;
     const dataEnd = record.dataAt + record.dataBytes;
-    for (let batchAt = record.dataAt; batchAt < dataEnd; ) {
+    for (let batchAt = record.dataAt; batchAt < dataEnd || batchAt === record.dataAt; ) {
       const batchBytes = dataEnd - batchAt < SMALLEST_BATCH_BYTES ? 0 : batchSizeBytes(bytes, batchAt);
       const isGood =
         batchBytes >= SMALLEST_BATCH_BYTES &&
@@ -137,27 +162,22 @@ async function verifyRange(
       if (!isGood) throw new CorruptionError(name, at, `a batch at offset ${nextOffset} or behind it is damaged`);
       missingOffsets += batchBaseOffset(bytes, batchAt) - nextOffset;
       nextOffset = batchBaseOffset(bytes, batchAt) + batchOffsetCount(bytes, batchAt);
-      const timestamp = indexedTimestamp(bytes, batchAt);
-      maxTimestamp = maxTimestamp === undefined ? timestamp : Math.max(maxTimestamp, timestamp);
+      maxTimestamp = Math.max(maxTimestamp, indexedTimestamp(bytes, batchAt));
       batches += 1;
       batchAt += batchBytes;
     }
     sizeBytes += record.dataBytes;
-    index.push({
-      baseOffset,
-      endOffset: nextOffset,
-      position: at,
-      sizeBytes: record.dataBytes,
-      maxTimestamp: maxTimestamp ?? 0,
-    });
+    newest = Math.max(newest, maxTimestamp);
+    index.push({ baseOffset, endOffset: nextOffset, position: at, sizeBytes: record.dataBytes, maxTimestamp });
     at += claimedBytes;
   }
-  if (
-    nextOffset > row.endOffset ||
-    batches !== row.batches ||
-    sizeBytes !== row.sizeBytes ||
-    index.count !== row.rows
-  ) {
+  const isAsTold =
+    nextOffset <= row.endOffset &&
+    batches === row.batches &&
+    sizeBytes === row.sizeBytes &&
+    newest === row.maxTimestamp &&
+    index.count === row.rows;
+  if (!isAsTold) {
     throw new CorruptionError(name, row.dataAt, "a range does not hold what the directory says");
   }
   return { index, batches, missingOffsets: missingOffsets + row.endOffset - nextOffset };

@@ -6,11 +6,17 @@
  * record. `add` only gathers; the caller has to `flush` whenever `needsFlush` says so.
  */
 import { assert } from "../base/assert.ts";
-import { crc32c } from "../base/crc32c.ts";
+import { crc32c, crc32cCombine } from "../base/crc32c.ts";
 import type { Uuid } from "../base/uuid.ts";
 import { BatchIndex, BYTES_PER_ROW, indexedTimestamp } from "../log/batch-index.ts";
 import { segmentName } from "../log/segment.ts";
-import { batchDataOffset, batchRecordBytes, sealRecord, writeBatchRecordFrame } from "../log/wal-record.ts";
+import {
+  batchDataOffset,
+  batchRecordBytes,
+  sealBlockRecord,
+  wholeBatchCrc,
+  writeBatchRecordFrame,
+} from "../log/wal-record.ts";
 import type { Disk, SyncedFile, SyncedWrites } from "../ports/disk.ts";
 import { batchBaseOffset, batchOffsetCount } from "../protocol/record-batch.ts";
 import { type DirectoryRow, encodeHeader, encodeTail, paddingBytes, type SegmentIdentity } from "./segment-format.ts";
@@ -83,6 +89,8 @@ interface ClosedRange extends Omit<DirectoryRow, "rowsAt" | "rowsCrc"> {
 /** The record that is being gathered. */
 interface Block {
   bytes: Buffer;
+  /** CRC-32C of its data so far. */
+  crc: number;
   dataBytes: number;
   batches: number;
   baseOffset: number;
@@ -141,7 +149,7 @@ export class SegmentWriter {
     };
   }
 
-  /** Adds a batch to the range. The bytes are copied. */
+  /** Adds a batch, whose CRC has been verified, to the range. The bytes are copied. */
   add(source: Buffer, at: number, sizeBytes: number): void {
     const range = this.#range!;
     const block = this.#block;
@@ -162,6 +170,7 @@ export class SegmentWriter {
     if (block.batches === 0) block.baseOffset = baseOffset;
     block.maxTimestamp = block.batches === 0 ? timestamp : Math.max(block.maxTimestamp, timestamp);
     block.endOffset = endOffset;
+    block.crc = crc32cCombine(block.crc, wholeBatchCrc(source, at, sizeBytes), sizeBytes);
     block.dataBytes += sizeBytes;
     block.batches += 1;
   }
@@ -231,18 +240,19 @@ export class SegmentWriter {
     const totalBytes = batchRecordBytes(topicName.length, dataBytes);
     const several = batches > 1;
     writeBatchRecordFrame(block.bytes, 0, { topicName, topicId: range.idBytes, partition, dataBytes, several });
-    sealRecord(block.bytes, 0, totalBytes);
+    const crc = sealBlockRecord(block.bytes, 0, { totalBytes, topicBytes: topicName.length, dataCrc: block.crc });
     range.index.push({ baseOffset, endOffset, position: this.#at, sizeBytes: dataBytes, maxTimestamp });
     range.maxTimestamp = range.batches === 0 ? maxTimestamp : Math.max(range.maxTimestamp, maxTimestamp);
     range.sizeBytes += dataBytes;
     range.batches += batches;
-    this.#put(block.bytes.subarray(0, totalBytes));
+    this.#put(block.bytes.subarray(0, totalBytes), crc);
     block.dataBytes = 0;
+    block.crc = 0;
     block.batches = 0;
   }
 
-  #put(bytes: Buffer): void {
-    this.#crc = crc32c(bytes, this.#crc);
+  #put(bytes: Buffer, crc = crc32c(bytes)): void {
+    this.#crc = crc32cCombine(this.#crc, crc, bytes.length);
     this.#at += bytes.length;
     for (let from = 0; from < bytes.length; ) {
       const copied = bytes.copy(this.#chunk, this.#chunkUsed, from);
@@ -256,4 +266,11 @@ export class SegmentWriter {
   }
 }
 
-const EMPTY_BLOCK: Omit<Block, "bytes"> = { dataBytes: 0, batches: 0, baseOffset: 0, endOffset: 0, maxTimestamp: 0 };
+const EMPTY_BLOCK: Omit<Block, "bytes"> = {
+  crc: 0,
+  dataBytes: 0,
+  batches: 0,
+  baseOffset: 0,
+  endOffset: 0,
+  maxTimestamp: 0,
+};

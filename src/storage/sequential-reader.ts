@@ -8,7 +8,7 @@ export class SequentialReader {
   readonly #file: DiskFile;
   readonly #end: number;
   readonly #progress: () => void;
-  #buffer: Buffer = Buffer.allocUnsafe(PIECE_BYTES);
+  #buffer: Buffer;
   /** File offset of the first byte in the buffer, and how many there are. */
   #from: number;
   #bytes = 0;
@@ -20,6 +20,7 @@ export class SequentialReader {
     this.#progress = progress;
     this.#from = from;
     this.#end = end;
+    this.#buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, Math.max(end - from, 0)));
   }
 
   /** CRC-32C of all bytes read so far. */
@@ -37,14 +38,9 @@ export class SequentialReader {
   }
 
   async #fill(at: number, bytes: number): Promise<void> {
-    const skipped = Math.min(at - this.#from, this.#bytes);
-    const kept = this.#bytes - skipped;
-    const old = this.#buffer;
-    if (old.length < bytes) this.#buffer = Buffer.allocUnsafe(bytes + PIECE_BYTES);
-    old.copy(this.#buffer, 0, skipped, skipped + kept);
-    this.#from += skipped;
-    this.#bytes = kept;
+    this.#dropBefore(at, bytes);
     while (this.#from + this.#bytes < Math.min(at + bytes, this.#end)) {
+      if (this.#bytes === this.#buffer.length) this.#dropBefore(at, bytes); // what is passed over is read all the same
       const readAt = this.#from + this.#bytes;
       const free = this.#buffer.subarray(
         this.#bytes,
@@ -56,5 +52,15 @@ export class SequentialReader {
       this.#progress();
       if (got < free.length) return;
     }
+  }
+
+  /** Makes room for `bytes` from `at` on. */
+  #dropBefore(at: number, bytes: number): void {
+    const skipped = Math.min(at - this.#from, this.#bytes);
+    const old = this.#buffer;
+    if (old.length < bytes) this.#buffer = Buffer.allocUnsafe(bytes + PIECE_BYTES);
+    old.copy(this.#buffer, 0, skipped, this.#bytes);
+    this.#from += skipped;
+    this.#bytes -= skipped;
   }
 }

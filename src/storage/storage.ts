@@ -18,14 +18,19 @@ import type { StateRecord } from "../state/state-record.ts";
 import type { Store } from "../state/store.ts";
 import { type CompactionPlan, planCompaction } from "./compaction-plan.ts";
 import type { JobResult } from "./jobs.ts";
-import { compactionRecord, MovePlan } from "./move.ts";
-import { planMerge, rangesIn } from "./plan.ts";
+import { compactionRecords, MovePlan } from "./move.ts";
+import { FAN_IN, FAN_IN_WHEN_BUSY, planMerge, rangesIn } from "./plan.ts";
 import { scrub } from "./scrub.ts";
 import type { SegmentIdentity } from "./segment-format.ts";
 import { JobError, WorkerClient } from "./worker-client.ts";
 
 /** Files that become segments at the same time. */
 const CONVERSIONS_AT_ONCE = 2;
+/** A log that grows faster has the disk and the processors for itself, until this share of the backlog's bound is used. */
+const BUSY_BYTES_PER_SECOND = 16 * 1024 * 1024;
+const BUSY_BACKLOG_SHARE = 1 / 8;
+/** How long the growth of the log is measured. */
+const RATE_WINDOW_MS = 1_000;
 /** How often is looked for what has become due by time alone. */
 const CHECK_MS = 5_000;
 const SCRUB_MS = 600_000;
@@ -37,11 +42,11 @@ const LAST_RETRY_MS = 60_000;
 const SLOW_DOWN_MS = 10;
 const LONGEST_DELAY_MS = 1_000;
 
-/** What a job is to write, and the state record that says that it was done. */
+/** What a job is to write, and the state records that say that it was done. */
 interface Move {
   readonly identities: readonly SegmentIdentity[];
   /** Undefined when the result is not what was asked for. */
-  record(result: JobResult): StateRecord | undefined;
+  records(result: JobResult): readonly StateRecord[] | undefined;
 }
 
 /** `damaged`: it will never work. `failed`: it is tried again. */
@@ -65,13 +70,17 @@ export class Storage {
   readonly #converting = new Set<WalFile>();
   /** Files with damage: they stay as they are. */
   readonly #stuck = new Set<WalFile>();
-  /** Segments that are being merged, and those that cannot be: they have damage. */
+  /** Segments that a job reads. */
+  #inUse: ReadonlySet<Segment> = new Set();
+  /** Those, and the ones that are not taken up again: they have damage. */
   readonly #merging = new Set<Segment>();
   #mergeActive = false;
   #compactionDue = true;
   /** Names of segments that are being written. */
   readonly #writing = new Set<string>();
   #mergeDue = true;
+  /** How fast the log grew last. */
+  #rate: { readonly sinceMs: number; readonly position: number; readonly isBusy: boolean };
   #retryMs = FIRST_RETRY_MS;
   #waitsForRetry = false;
   readonly #timers = new Map<string, Timer>();
@@ -82,6 +91,7 @@ export class Storage {
     this.#options = options;
     const { launcher, clock, log } = options;
     this.#worker = new WorkerClient({ launcher, clock, log });
+    this.#rate = { sinceMs: clock.monotonicMs(), position: options.store.wal.position, isBusy: false };
   }
 
   /** Takes up what was left, and goes on by itself. */
@@ -160,20 +170,40 @@ export class Storage {
 
   #next(): (() => Promise<void>) | undefined {
     const { files } = this.#options.store;
-    if (this.#converting.size < CONVERSIONS_AT_ONCE) {
+    const isBusy = this.#isBusy();
+    if (this.#converting.size < (isBusy ? this.#conversionsWhenBusy() : CONVERSIONS_AT_ONCE)) {
       const file = files.closed.find(
         (each) => each.indexed && each.users > 0 && !this.#converting.has(each) && !this.#stuck.has(each),
       );
       if (file !== undefined) return () => this.#convert(file);
     }
     if (this.#busy) return undefined;
-    return this.#nextCompaction() ?? this.#nextMerge();
+    return this.#nextCompaction() ?? this.#nextMerge(isBusy);
   }
 
-  #nextMerge(): (() => Promise<void>) | undefined {
+  /** Whether what can wait should. */
+  #isBusy(): boolean {
+    const { store, clock } = this.#options;
+    const elapsedMs = clock.monotonicMs() - this.#rate.sinceMs;
+    if (elapsedMs >= RATE_WINDOW_MS) {
+      const { position } = store.wal;
+      const bytesPerSecond = ((position - this.#rate.position) * 1_000) / elapsedMs;
+      this.#rate = { sinceMs: clock.monotonicMs(), position, isBusy: bytesPerSecond > BUSY_BYTES_PER_SECOND };
+    }
+    return this.#rate.isBusy;
+  }
+
+  #conversionsWhenBusy(): number {
+    const boundBytes = this.#options.store.state.broker["wal.backlog.max.bytes"];
+    const share = this.backlogBytes / boundBytes;
+    if (share < BUSY_BACKLOG_SHARE) return 0;
+    return share < 2 * BUSY_BACKLOG_SHARE ? 1 : CONVERSIONS_AT_ONCE;
+  }
+
+  #nextMerge(isBusy: boolean): (() => Promise<void>) | undefined {
     if (!this.#mergeDue) return undefined;
     this.#mergeDue = false;
-    const plan = planMerge(this.#options.store.state, this.#merging);
+    const plan = planMerge(this.#options.store.state, this.#merging, isBusy ? FAN_IN_WHEN_BUSY : FAN_IN);
     return plan === undefined ? undefined : () => this.#merge(plan);
   }
 
@@ -210,6 +240,7 @@ export class Storage {
           })),
         }),
       (message) => {
+        if (file.users === 0) return; // nobody needs it any more: it may have gone meanwhile
         this.#stuck.add(file);
         this.#options.log(`error: ${message}; ${file.name} is kept as it is, and read from as long as it is needed`);
       },
@@ -221,8 +252,7 @@ export class Storage {
 
   async #merge(plan: NonNullable<ReturnType<typeof planMerge>>): Promise<void> {
     const { random } = this.#options;
-    for (const segment of plan.inputs) this.#merging.add(segment);
-    this.#mergeActive = true;
+    this.#begin(plan.inputs);
     const walPosition = Math.min(...plan.inputs.map((segment) => segment.walPosition));
     const identities = plan.outputs.map(() => ({ id: newUuid(random), walPosition }));
     const move = new MovePlan(plan.outputs.map(({ level }, index) => ({ identity: identities[index]!, level })));
@@ -265,18 +295,17 @@ export class Storage {
   async #compact({ topic, partitions }: CompactionPlan): Promise<void> {
     const { random, clock, store, log } = this.#options;
     const inputs = [...new Set(partitions.flatMap(({ ranges }) => ranges.map(({ file }) => file)))];
-    for (const segment of inputs) this.#merging.add(segment);
-    this.#mergeActive = true;
+    this.#begin(inputs);
     const identity = { id: newUuid(random), walPosition: Math.min(...inputs.map(({ walPosition }) => walPosition)) };
     const { config } = topic;
     const outcome = await this.#run(
       {
         identities: [identity],
-        record: (result) => {
+        records: (result) => {
           for (const { partition, unreadable } of result.compacted ?? []) {
             if (unreadable !== undefined) log(`warning: ${topic.name}-${partition}: ${unreadable}; it stays as it is`);
           }
-          return compactionRecord(identity, topic, partitions, result);
+          return compactionRecords(identity, topic, partitions, result);
         },
       },
       () =>
@@ -317,9 +346,16 @@ export class Storage {
     this.#pump();
   }
 
+  #begin(inputs: readonly Segment[]): void {
+    for (const segment of inputs) this.#merging.add(segment);
+    this.#inUse = new Set(inputs);
+    this.#mergeActive = true;
+  }
+
   /** Ends the work on segments. Those with damage are not taken up again. */
   #ended(inputs: readonly Segment[], outcome: Outcome): void {
     if (outcome !== "damaged") for (const segment of inputs) this.#merging.delete(segment);
+    this.#inUse = new Set();
     this.#mergeActive = false;
     if (outcome === "done") this.#mergeDue = true;
   }
@@ -336,12 +372,12 @@ export class Storage {
     try {
       const result = await job();
       if (this.#stopped) return "failed";
-      const record = move.record(result);
-      if (record === undefined) {
+      const records = move.records(result);
+      if (records === undefined) {
         damaged("the storage worker did not give what it should");
         return "damaged";
       }
-      store.append(record);
+      for (const record of records) store.append(record);
       this.#retryMs = FIRST_RETRY_MS;
       return "done";
     } catch (error) {
@@ -387,10 +423,11 @@ export class Storage {
       segment.freedAt ??= store.wal.position;
       segment.freedMs ??= clock.monotonicMs();
       const isDue = clock.monotonicMs() - segment.freedMs >= delayMs && files.isForgotten(segment.freedAt);
-      if (!isDue || segment.readers > 0 || this.#merging.has(segment)) continue;
+      if (!isDue || segment.readers > 0 || this.#inUse.has(segment)) continue;
       store.reader.forget(segment);
-      state.segments.delete(segment.id);
       await removeIfThere(disk, segment.name);
+      state.segments.delete(segment.id);
+      this.#merging.delete(segment);
       removed += 1;
     }
     if (removed > 0) await disk.syncFolder(SEGMENT_FOLDER);

@@ -48,7 +48,13 @@ export class WorkerClient {
   /** @throws JobError */
   run(work: Job): Promise<JobResult> {
     if (this.#stopped) return Promise.reject(new JobError({ kind: "failed", message: "the broker stops" }));
-    this.#child ??= this.#launch();
+    try {
+      this.#child ??= this.#launch();
+    } catch (error) {
+      // The system may have no thread to spare now; another time it may.
+      const message = `the storage worker cannot be started: ${error instanceof Error ? error.message : String(error)}`;
+      return Promise.reject(new JobError({ kind: "failed", message }));
+    }
     const job = (this.#jobs += 1);
     return new Promise((resolve, reject) => {
       this.#pending.set(job, { resolve, reject, timer: this.#watch() });

@@ -13,7 +13,7 @@ import assert from "node:assert/strict";
 import { KafkaClient } from "../../sim/kafka-client.ts";
 import type { DiskFaults } from "../../sim/sim-disk.ts";
 import type { SimConnection } from "../../sim/sim-network.ts";
-import { SimWorkers } from "../../sim/sim-worker.ts";
+import { SimWorkers, type WorkerFate } from "../../sim/sim-worker.ts";
 import { CRASHED, type SimProcess, Simulation } from "../../sim/simulation.ts";
 import type { Uuid } from "../../src/base/uuid.ts";
 import type { Broker } from "../../src/broker/broker.ts";
@@ -36,6 +36,8 @@ export interface BrokerOptions {
   /** As given with `--set`. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly disk?: Partial<DiskFaults>;
+  /** What becomes of storage workers at each of their disk operations. */
+  readonly workerFate?: (operation: number) => WorkerFate;
   /** Puts something between the broker and its disk. */
   readonly wrapDisk?: (disk: Disk) => Disk;
 }
@@ -98,8 +100,15 @@ export class BrokerLives {
     const lines: string[] = [];
     const { clock, random, network } = process;
     const disk = this.#options.wrapDisk?.(process.disk) ?? process.disk;
+    const { workerFate: fate } = this.#options;
     const running = await startBroker({
-      ports: { clock, random, disk, network, storageWorker: new SimWorkers({ clock, disk }) },
+      ports: {
+        clock,
+        random,
+        disk,
+        network,
+        storageWorker: new SimWorkers({ clock, disk, ...(fate === undefined ? {} : { fate }) }),
+      },
       settings: loaded.settings,
       log: (line) => void lines.push(line),
       fail,

@@ -59,6 +59,7 @@ test("the newest value of each key stays, with its offset, over restarts", async
     ]);
     await store(world, { key: "b", value: "2" }, { key: "c", value: "1" });
     await until(() => cleanedTo(world) === 5);
+    await world.broker.store.wal.flush();
   }, "power");
   await lives.live(async (world) => {
     assert.equal(cleanedTo(world), 5);
@@ -134,5 +135,17 @@ test("time finds what is left, not what is gone", async () => {
       return topics[0]!.partitions[0]!.offset;
     };
     assert.deepEqual([await ask(1_000), await ask(1_500), await ask(5_000), await ask(-3)], [0, 2, -1, 2]);
+  });
+});
+
+test("a consumer gets to the end although the last record is gone", async () => {
+  await new BrokerLives({ settings: SETTINGS }).live(async (world) => {
+    const { connect, until } = world;
+    await createTopic(connect(), "t", { configs: { ...COMPACT, "delete.retention.ms": "0" } });
+    await store(world, { key: "b", value: "1" }, { key: "a", value: "1" }, { key: "a", value: null });
+    await until(() => world.broker.store.state.topic("t")!.partitions[0]!.horizonMs === -1 && cleanedTo(world) === 3);
+    assert.deepEqual(await rows(world), [[0, "b", "1"]]);
+    const last = batchesOf(await fetch(connect(), T, { offset: 1 })).at(-1)!;
+    assert.equal(batchBaseOffset(last, 0) + batchOffsetCount(last, 0), 3);
   });
 });

@@ -25,7 +25,7 @@ export const STORAGE = {
   "wal.backlog.max.bytes": long(
     4096 * MIB,
     "Sealed files that wait for becoming segments. Producers are slowed from half of it on, and stopped at all of it.",
-    { min: 128 * MIB },
+    { min: MIB },
   ),
   "segment.delete.delay.ms": long(60000, "How long a segment stays after nothing refers to it any more.", { min: 0 }),
   "wal.group.max.bytes": int(4 * MIB, "Bytes gathered for one write and sync; one larger request goes alone.", {

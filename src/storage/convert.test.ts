@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { MemoryFolder, WalFileBuilder } from "../../test/log/wal-files.ts";
+import { IDENTITY, idOf, memoryOutput } from "../../test/storage/memory-segments.ts";
+import { toPosition } from "../base/brands.ts";
+import type { Uuid } from "../base/uuid.ts";
+import { BatchIndex } from "../log/batch-index.ts";
+import { CorruptionError } from "../log/corruption.ts";
+import { readFileDirectory } from "../log/file-index.ts";
+import { segmentName } from "../log/segment.ts";
+import { WalFile } from "../log/wal-file.ts";
+import { encodeBatch, type RecordInput } from "../protocol/record.ts";
+import { convertWalFile } from "./convert.ts";
+import type { ConvertJob } from "./jobs.ts";
+import { InputSegments } from "./range-reader.ts";
+import { verifySegment } from "./segment-verify.ts";
+import type { WrittenSegment } from "./segment-writer.ts";
+
+const NAME = segmentName(IDENTITY.walPosition, IDENTITY.id);
+const TOPICS = ["b.topic", "orders"];
+const NOTHING = (): void => undefined;
+
+interface Sent {
+  readonly topic: number;
+  readonly partition: number;
+  readonly batch: Buffer;
+}
+
+/** A sealed file with these batches, interleaved as they come. */
+async function sealedFile(sent: readonly Sent[]): Promise<{ folder: MemoryFolder; builder: WalFileBuilder }> {
+  const folder = new MemoryFolder();
+  const builder = new WalFileBuilder({ base: 4096 });
+  for (const { topic, partition, batch } of sent) {
+    const topicId = Buffer.from(idOf(topic + 1), "latin1");
+    builder.group([
+      { type: 1, fields: Buffer.from("state") },
+      { batch, topic: TOPICS[topic]!, topicId, partition },
+    ]);
+  }
+  folder.files.set(builder.name, builder.bytes);
+  await builder.seal(folder);
+  return { folder, builder };
+}
+
+async function jobFor(folder: MemoryFolder, builder: WalFileBuilder): Promise<ConvertJob> {
+  const { base, incarnation, end } = builder;
+  const directory = await readFileDirectory(folder.asDisk(), new WalFile(toPosition(base), incarnation));
+  return {
+    kind: "convert",
+    wal: { base, incarnation, end },
+    output: IDENTITY,
+    ranges: directory!.rows.map(({ topicId, partition, stored, firstOffset, endOffset }) => ({
+      topicId: topicId as Uuid,
+      topicName: TOPICS[topicId.charCodeAt(0) - 1]!,
+      partition,
+      firstOffset,
+      endOffset,
+      ...stored,
+    })),
+  };
+}
+
+/** Batches of each partition as a segment has them, by "topic/partition". */
+async function contents(folder: MemoryFolder, { ranges, sizeBytes }: WrittenSegment): Promise<Map<string, Buffer>> {
+  const found = new Map<string, Buffer>();
+  const inputs = new InputSegments(folder.asDisk(), [{ ...IDENTITY, sizeBytes }], NOTHING);
+  for (const { rowsAt: at, rowsCrc: crc, ...row } of ranges) {
+    const topic = row.topicId.charCodeAt(0) - 1;
+    const parts: Buffer[] = [];
+    for await (const block of inputs.blocks({ ...row, at, crc, input: 0 }, TOPICS[topic]!.length)) {
+      parts.push(Buffer.from(block.bytes.subarray(block.at, block.end)));
+    }
+    found.set(`${topic}/${row.partition}`, Buffer.concat(parts));
+  }
+  await inputs.close();
+  return found;
+}
+
+function expected(sent: readonly Sent[]): Map<string, Buffer> {
+  const groups = Map.groupBy(sent, ({ topic, partition }) => `${topic}/${partition}`);
+  return new Map([...groups].map(([key, of]) => [key, Buffer.concat(of.map(({ batch }) => batch))]));
+}
+
+/** Batches with the offsets that their partitions are at. */
+function withOffsets(shapes: readonly { topic: number; partition: number; records: readonly RecordInput[] }[]): Sent[] {
+  const next = new Map<string, number>();
+  return shapes.map(({ topic, partition, records }) => {
+    const key = `${topic}/${partition}`;
+    const baseOffset = next.get(key) ?? 10;
+    next.set(key, baseOffset + records.length);
+    return {
+      topic,
+      partition,
+      batch: encodeBatch(records, { baseOffset, producerId: 5, producerEpoch: 1, baseSequence: 3 }),
+    };
+  });
+}
+
+const shape = fc.record({
+  topic: fc.nat(1),
+  partition: fc.nat(2),
+  records: fc.array(
+    fc.record({
+      key: fc.constantFrom(null, "key"),
+      value: fc.oneof(
+        fc.constant(null),
+        fc.constantFrom(0, 10, 30_000, 50_000).map((size) => Buffer.alloc(size, 7)),
+      ),
+      timestamp: fc.nat(1000),
+      headers: fc.constantFrom([], [{ key: "h", value: null }]),
+    }),
+    { minLength: 1, maxLength: 3 },
+  ),
+});
+
+test("the batches of each partition stand together, in order, byte for byte", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(shape, { minLength: 1, maxLength: 12 }), async (shapes) => {
+      const sent = withOffsets(shapes);
+      const { folder, builder } = await sealedFile(sent);
+      const written = await convertWalFile(memoryOutput(folder), await jobFor(folder, builder), NOTHING);
+      await verifySegment(folder.asDisk(), NAME, NOTHING);
+      const found = await contents(folder, written!);
+      const wanted = expected(sent);
+      assert.deepEqual([...found.keys()], [...wanted.keys()].toSorted(), "sorted by topic and partition");
+      for (const [key, bytes] of wanted) assert.ok(found.get(key)!.equals(bytes), key);
+    }),
+    { seed: 1, numRuns: 60 },
+  );
+});
+
+test("only the ranges that are asked for are taken: what retention or a deletion let go of stays behind", async () => {
+  const sent = withOffsets([0, 1, 0, 1].map((topic) => ({ topic, partition: 0, records: [{ value: `${topic}` }] })));
+  const { folder, builder } = await sealedFile(sent);
+  const job = await jobFor(folder, builder);
+  const written = await convertWalFile(memoryOutput(folder), { ...job, ranges: job.ranges.slice(1) }, NOTHING);
+  assert.deepEqual([...(await contents(folder, written!)).keys()], ["1/0"]);
+  assert.equal(await convertWalFile(memoryOutput(folder), { ...job, ranges: [] }, NOTHING), undefined);
+});
+
+test("a file of more than one window keeps its order, and progress is told", async () => {
+  const sent = withOffsets(
+    Array.from({ length: 60 }, (_, index) => ({
+      topic: index % 2,
+      partition: index % 3,
+      records: [{ value: Buffer.alloc(700_000, index) }],
+    })),
+  );
+  const { folder, builder } = await sealedFile(sent);
+  let pieces = 0;
+  const written = await convertWalFile(memoryOutput(folder), await jobFor(folder, builder), () => void (pieces += 1));
+  const found = await contents(folder, written!);
+  for (const [key, bytes] of expected(sent)) assert.ok(found.get(key)!.equals(bytes), key);
+  assert.ok(pieces >= 3, `${pieces} windows for 42 MB`);
+  assert.ok(folder.largestRead <= 2 * 1024 * 1024, `${folder.largestRead} bytes at once`);
+});
+
+test("an index that is damaged or gone is made again from the file", async () => {
+  const sent = withOffsets(
+    [0, 1, 0].map((topic, index) => ({ topic, partition: 0, records: [{ value: `${index}` }] })),
+  );
+  for (const damage of ["flipped", "gone"]) {
+    const { folder, builder } = await sealedFile(sent);
+    const job = await jobFor(folder, builder);
+    if (damage === "gone") folder.files.delete(builder.indexName);
+    else folder.files.get(builder.indexName)![3]! ^= 1;
+    const written = await convertWalFile(memoryOutput(folder), job, NOTHING);
+    const found = await contents(folder, written!);
+    for (const [key, bytes] of expected(sent)) assert.ok(found.get(key)!.equals(bytes), `${damage} ${key}`);
+  }
+});
+
+test("damage in a batch, wherever, and a file that is gone, are told apart from what may work another time", async () => {
+  const sent = withOffsets([0, 1].map((topic) => ({ topic, partition: 0, records: [{ value: "v" }] })));
+  const { folder, builder } = await sealedFile(sent);
+  const job = await jobFor(folder, builder);
+  const whole = folder.files.get(builder.name)!;
+  const index = BatchIndex.read(folder.files.get(builder.indexName)!, 0, 1);
+  const recordAt = index.positionAt(0) - builder.base;
+  for (let at = recordAt; at < recordAt + 60; at += 1) {
+    const damaged = Buffer.from(whole);
+    damaged[at]! ^= 0x10;
+    folder.files.set(builder.name, damaged);
+    await assert.rejects(convertWalFile(memoryOutput(new MemoryFolder()), job, NOTHING), CorruptionError);
+    folder.files.delete(segmentFile());
+    await assert.rejects(convertWalFile(memoryOutput(folder), job, NOTHING), CorruptionError, `byte ${at}`);
+  }
+  folder.files.delete(builder.name);
+  await assert.rejects(convertWalFile(memoryOutput(folder), job, NOTHING), /is damaged at byte 0: it is missing/);
+});
+
+test("every file is closed again, whatever fails", async () => {
+  const sent = withOffsets([{ topic: 0, partition: 0, records: [{ value: "v" }] }]);
+  const { folder, builder } = await sealedFile(sent);
+  const job = await jobFor(folder, builder);
+  for (const refused of [builder.name, builder.indexName, segmentFile(), "nothing"]) {
+    let open = 0;
+    const disk = folder.asDisk();
+    const counted = <F extends { close(): Promise<void> }>(name: string, file: F): F => {
+      if (name.endsWith(refused)) throw new Error("refused");
+      open += 1;
+      return { ...file, close: async () => void (open -= 1) };
+    };
+    const output = memoryOutput(folder);
+    Object.defineProperty(output, "disk", {
+      value: { ...disk, open: async (name: string) => counted(name, await disk.open(name, "read")) },
+    });
+    output.create = async (name) => counted(name, await disk.create(name));
+    await convertWalFile(output, job, NOTHING).catch((error: unknown) => assert.match(String(error), /refused/));
+    assert.equal(open, 0, `with ${refused} refused`);
+  }
+});
+
+function segmentFile(): string {
+  return NAME.replace("segments/", "");
+}

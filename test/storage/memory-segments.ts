@@ -1,0 +1,66 @@
+/** Segments in memory, and what goes into them: for tests of what writes and reads them without a broker. */
+import { type Uuid, uuidFromBytes } from "../../src/base/uuid.ts";
+import { segmentName } from "../../src/log/segment.ts";
+import type { SegmentIdentity } from "../../src/storage/segment-format.ts";
+import {
+  type RangePlace,
+  SegmentOutput,
+  SegmentWriter,
+  type WrittenSegment,
+} from "../../src/storage/segment-writer.ts";
+import { MemoryFolder } from "../log/wal-files.ts";
+
+/** An id of sixteen bytes, all the same. */
+export function idOf(byte: number): Uuid {
+  return uuidFromBytes(Buffer.alloc(16, byte), 0);
+}
+
+export const IDENTITY: SegmentIdentity = { id: idOf(0xc0), walPosition: 2 ** 33 };
+
+export interface RangeToWrite extends Omit<RangePlace, "topicName"> {
+  readonly topicName?: string;
+  readonly batches: readonly Buffer[];
+}
+
+/** Where segments are written in `folder`. */
+export function memoryOutput(folder: MemoryFolder, alignmentBytes = 1): SegmentOutput {
+  const disk = folder.asDisk();
+  return new SegmentOutput(disk, {
+    alignmentBytes,
+    allocate: (sizeBytes) => Buffer.alloc(sizeBytes),
+    create: (name) => disk.create(name),
+  });
+}
+
+/** Writes a segment of these ranges, in this order. */
+export async function writeSegment(
+  output: SegmentOutput,
+  ranges: readonly RangeToWrite[],
+  identity = IDENTITY,
+): Promise<WrittenSegment> {
+  const writer = await SegmentWriter.create(output, identity);
+  for (const { topicName = "orders", batches, ...place } of ranges) {
+    writer.beginRange({ ...place, topicName: Buffer.from(topicName) });
+    for (const batch of batches) {
+      writer.add(batch, 0, batch.length);
+      if (writer.needsFlush) await writer.flush();
+    }
+    writer.endRange();
+  }
+  return await writer.finish();
+}
+
+/** A segment's bytes alone, as a folder that holds it. */
+export function folderWith(bytes: Buffer, identity = IDENTITY): MemoryFolder {
+  const folder = new MemoryFolder();
+  folder.files.set(plainName(identity), bytes);
+  return folder;
+}
+
+export function bytesIn(folder: MemoryFolder, identity = IDENTITY): Buffer {
+  return folder.files.get(plainName(identity))!;
+}
+
+function plainName({ id, walPosition }: SegmentIdentity): string {
+  return segmentName(walPosition, id).replace("segments/", "");
+}
