@@ -70,6 +70,13 @@ export function offset(text: string): bigint {
   return BigInt(text);
 }
 
+/** As a broker of this program gives them out. */
+export function storedOffset(text: string): number {
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(number)) throw new InvalidArgumentError("Give an offset, 0 to 2^53-1.");
+  return number;
+}
+
 export function shift(text: string): bigint {
   if (!/^[+-]?\d{1,18}$/.test(text)) throw new InvalidArgumentError("Give a number of offsets, as 10 or -10.");
   return BigInt(text.replace("+", ""));

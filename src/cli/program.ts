@@ -3,7 +3,7 @@
  * action imports its own file when it runs.
  */
 import { createRequire } from "node:module";
-import { Command, Option } from "commander";
+import { Command, Option, type OptionValues } from "commander";
 import {
   brokerList,
   duration,
@@ -16,6 +16,7 @@ import {
   positiveNumber,
   repeated,
   shift,
+  storedOffset,
   text,
   time,
   topicPartitions,
@@ -25,6 +26,7 @@ import { FORMAT_LETTERS } from "./output-format.ts";
 import { POSITION_FORMS } from "./position.ts";
 
 const DEFAULT_BROKERS = "localhost:9092";
+const DEFAULT_DATA_FOLDER = "./data";
 
 /** What an argument is called. Completion knows names by these. */
 const TOPIC = "topic";
@@ -47,6 +49,7 @@ export function createProgram(): Command {
   addProduce(chronik);
   addConsume(chronik);
   addGroups(chronik);
+  addStorage(chronik);
   addWal(chronik);
   addCompletion(chronik);
   return chronik;
@@ -297,6 +300,68 @@ function addGroups(chronik: Command): void {
     .action(async (names, options) => (await import("./commands/groups.ts")).deleteGroups(names, options));
 }
 
+function addStorage(chronik: Command): void {
+  const storage = local(stored(chronik.command("storage")))
+    .enablePositionalOptions()
+    .description("show where the records of a data folder lie: which offsets in which tier, and what the files are for")
+    .option("--topic <topic>", "only this topic")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      help({
+        text: [
+          "The folder is read as it is, whether its broker runs or not: nothing is changed or locked, and the broker is not asked.",
+          "A record is first in the log (tier wal), then in a segment. FROM and TO are the timestamps of the first record and the",
+          "newest one. Batches that retention, deletion or compaction have made dead stay in a segment until it is written anew.",
+        ].join("\n"),
+        examples: [
+          "chronik storage",
+          "chronik storage --data-dir /var/lib/chronik --topic orders",
+          "chronik storage --json | jq 'select(.kind == \"total\").backlogBytes'",
+        ],
+      }),
+    )
+    .action(async (options) => (await import("./commands/storage.ts")).showStorage(options));
+  stored(storage.command("verify"))
+    .description("check every checksum of segments, log, indexes and snapshots, and that all of it belongs together")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      help({
+        text: [
+          "Every file that the state or a snapshot refers to must be there and be what they say, and every offset of every",
+          "partition must lie in exactly one place, but for what compaction has removed. All data is read once. Exit code 0: all",
+          "well, 1: damage was found. A torn tail at the end of the log is no damage, nor is a file that belongs to nothing: both",
+          "are shown. Nothing is changed, and the broker may run.",
+        ].join("\n"),
+        examples: [
+          "chronik storage verify",
+          "chronik storage verify --data-dir /var/lib/chronik --json | jq 'select(.ok == false)'",
+        ],
+      }),
+    )
+    .action(async (_, command) => (await import("./commands/storage.ts")).verifyStorage(optionsOf(command)));
+  stored(storage.command("locate"))
+    .argument(`<${TOPIC}>`)
+    .argument("<partition>", "its number", wholeNumber)
+    .argument("<offset>", "the offset of a record", storedOffset)
+    .description("explain where an offset lies: tier, file, record and batch, or why it is not there")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      help({
+        text: "Exit code 1: the offset should be there and is not, or cannot be read.",
+        examples: [
+          "chronik storage locate orders 0 4711",
+          "chronik storage locate orders 0 4711 --json | jq -r .range.file",
+        ],
+      }),
+    )
+    .action(async (topic, partition, at, _, command) =>
+      (await import("./commands/storage.ts")).locateOffset({ topic, partition, offset: at }, optionsOf(command)),
+    );
+}
+
 function addWal(chronik: Command): void {
   const wal = chronik
     .command("wal")
@@ -370,6 +435,27 @@ function addCompletion(chronik: Command): void {
 /** A command that works without a cluster. */
 function local(command: Command): Command {
   return command.hook("preAction", async () => (await import("./output.ts")).endWithReader());
+}
+
+/** A command that reads the folder of a broker. */
+function stored(command: Command): Command {
+  return command.option("--data-dir <folder>", "the folder that the broker was started with", DEFAULT_DATA_FOLDER);
+}
+
+/** The options of a command below another one, those that were given before its name included. */
+function optionsOf<Options extends OptionValues>(command: Command): Options {
+  const above = command.parent!;
+  const options: OptionValues = { ...command.opts() };
+  for (const option of above.options) {
+    const key = option.attributeName();
+    const source = above.getOptionValueSource(key);
+    if (source === undefined || source === "default") continue;
+    if (!command.options.some((own) => own.attributeName() === key))
+      command.error(`error: option ${option.long} does not go with ${above.name()} ${command.name()}`);
+    const own = command.getOptionValueSource(key);
+    if (own === undefined || own === "default") options[key] = above.getOptionValue(key);
+  }
+  return options as Options;
 }
 
 /** A command that talks to a cluster. */

@@ -137,7 +137,7 @@ function batchLines({ record, buffer }: Extract<WalItem, { kind: "batch" }>): re
   return lines;
 }
 
-function headerText(header: BatchHeader): string {
+export function headerText(header: BatchHeader): string {
   const { baseOffset, lastOffset, records, codec, baseTimestamp, maxTimestamp, producerId, bytes } = header;
   const { producerEpoch, baseSequence, leaderEpoch } = header;
   const lastSequence = (baseSequence + (lastOffset - baseOffset)) % 2 ** 31;

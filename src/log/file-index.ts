@@ -85,7 +85,11 @@ export async function writeFileIndex(disk: Disk, file: WalFile): Promise<void> {
 }
 
 /** Reads the rows of one range. @throws CorruptionError when they are not what was written. */
-export async function readStoredIndex(disk: Disk, file: LogFile, stored: StoredIndex): Promise<BatchIndex> {
+export async function readStoredIndex(
+  disk: Pick<Disk, "open">,
+  file: LogFile,
+  stored: StoredIndex,
+): Promise<BatchIndex> {
   const source = await disk.open(file.indexName, "read");
   try {
     return await readRows(source, file.indexName, stored);

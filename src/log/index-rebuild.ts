@@ -24,7 +24,7 @@ import {
  * The rows of a range of a closed file.
  * @throws CorruptionError when there are fewer than there were: a reader must not pass over records without a word.
  */
-export async function rebuildIndex(disk: Disk, range: FileRange): Promise<BatchIndex> {
+export async function rebuildIndex(disk: Pick<Disk, "open">, range: FileRange): Promise<BatchIndex> {
   const { file, stored } = range;
   const source = await disk.open(file.name, "read");
   try {
