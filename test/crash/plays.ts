@@ -60,7 +60,7 @@ export async function dieAtEveryOperation(
  * So many files are sealed that they become segments, and those a larger one, in each life that lasts: the turns of
  * housekeeping seal a dozen files of one topic.
  */
-function segmentPlayOf(seed: number): PlayOptions {
+export function segmentPlayOf(seed: number): PlayOptions {
   return {
     seed,
     amounts: { idempotentProducers: 1, plainProducers: 0, requests: 4, adminSteps: 1, largestValueBytes: 200 },
