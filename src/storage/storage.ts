@@ -78,6 +78,8 @@ export class Storage {
   #compactionDue = true;
   /** Whether merging and compaction wait for room on the disk. */
   #lacksRoom = false;
+  /** Segments that are not there any more, as the operator was told. */
+  #missing: ReadonlySet<string> = new Set();
   /** Names of segments that are being written. */
   readonly #writing = new Set<string>();
   #mergeDue = true;
@@ -455,11 +457,13 @@ export class Storage {
 
   async #scrub(): Promise<void> {
     const { store, disk, keepOrphans, log } = this.#options;
-    const { lines } = await scrub(disk, {
+    const { lines, missing } = await scrub(disk, {
       segments: () => store.state.segments.values(),
       isWritten: (name) => this.isWriting(name),
       remove: !keepOrphans,
+      told: this.#missing,
     });
+    this.#missing = new Set(missing);
     for (const line of lines) log(line);
   }
 
