@@ -76,6 +76,10 @@ export class Storage {
   readonly #merging = new Set<Segment>();
   #mergeActive = false;
   #compactionDue = true;
+  /** Whether merging and compaction wait for room on the disk. */
+  #lacksRoom = false;
+  /** Segments that are not there any more, as the operator was told. */
+  #missing: ReadonlySet<string> = new Set();
   /** Names of segments that are being written. */
   readonly #writing = new Set<string>();
   #mergeDue = true;
@@ -252,7 +256,7 @@ export class Storage {
 
   async #merge(plan: NonNullable<ReturnType<typeof planMerge>>): Promise<void> {
     const { random } = this.#options;
-    this.#begin(plan.inputs);
+    if (!(await this.#begin(plan.inputs))) return;
     const walPosition = Math.min(...plan.inputs.map((segment) => segment.walPosition));
     const identities = plan.outputs.map(() => ({ id: newUuid(random), walPosition }));
     const move = new MovePlan(plan.outputs.map(({ level }, index) => ({ identity: identities[index]!, level })));
@@ -295,7 +299,7 @@ export class Storage {
   async #compact({ topic, partitions }: CompactionPlan): Promise<void> {
     const { random, clock, store, log } = this.#options;
     const inputs = [...new Set(partitions.flatMap(({ ranges }) => ranges.map(({ file }) => file)))];
-    this.#begin(inputs);
+    if (!(await this.#begin(inputs))) return;
     const identity = { id: newUuid(random), walPosition: Math.min(...inputs.map(({ walPosition }) => walPosition)) };
     const { config } = topic;
     const outcome = await this.#run(
@@ -346,10 +350,28 @@ export class Storage {
     this.#pump();
   }
 
-  #begin(inputs: readonly Segment[]): void {
+  /** Begins work on segments; false when that has to wait, since the disk has no room for what comes of it. */
+  async #begin(inputs: readonly Segment[]): Promise<boolean> {
     for (const segment of inputs) this.#merging.add(segment);
     this.#inUse = new Set(inputs);
     this.#mergeActive = true;
+    if (await this.#hasRoom(inputs)) return true;
+    this.#ended(inputs, "failed");
+    this.#pump();
+    return false;
+  }
+
+  /** What is merged is there twice for a while. The log has its share of the disk all the same: without it the broker ends. */
+  async #hasRoom(inputs: readonly Segment[]): Promise<boolean> {
+    const { disk, store, log } = this.#options;
+    const neededBytes = inputs.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
+    const freeBytes = (await disk.freeBytes()) - store.state.broker["wal.min.free.bytes"];
+    const lacksRoom = neededBytes > freeBytes;
+    if (lacksRoom && !this.#lacksRoom) {
+      log(`warning: merging and compaction wait: ${neededBytes} bytes are needed, of which ${freeBytes} may be used`);
+    }
+    this.#lacksRoom = lacksRoom;
+    return !lacksRoom;
   }
 
   /** Ends the work on segments. Those with damage are not taken up again. */
@@ -435,11 +457,13 @@ export class Storage {
 
   async #scrub(): Promise<void> {
     const { store, disk, keepOrphans, log } = this.#options;
-    const { lines } = await scrub(disk, {
+    const { lines, missing } = await scrub(disk, {
       segments: () => store.state.segments.values(),
       isWritten: (name) => this.isWriting(name),
       remove: !keepOrphans,
+      told: this.#missing,
     });
+    this.#missing = new Set(missing);
     for (const line of lines) log(line);
   }
 
