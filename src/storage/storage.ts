@@ -18,6 +18,7 @@ import type { StateRecord } from "../state/state-record.ts";
 import type { Store } from "../state/store.ts";
 import { type CompactionPlan, planCompaction } from "./compaction-plan.ts";
 import type { JobResult } from "./jobs.ts";
+import { StorageMetrics } from "./metrics.ts";
 import { compactionRecords, MovePlan } from "./move.ts";
 import { FAN_IN, FAN_IN_WHEN_BUSY, planMerge, rangesIn } from "./plan.ts";
 import { scrub } from "./scrub.ts";
@@ -65,6 +66,7 @@ export interface StorageOptions {
 }
 
 export class Storage {
+  readonly metrics = new StorageMetrics();
   readonly #options: StorageOptions;
   readonly #worker: WorkerClient;
   readonly #converting = new Set<WalFile>();
@@ -94,7 +96,7 @@ export class Storage {
   constructor(options: StorageOptions) {
     this.#options = options;
     const { launcher, clock, log } = options;
-    this.#worker = new WorkerClient({ launcher, clock, log });
+    this.#worker = new WorkerClient({ launcher, clock, log, metrics: this.metrics });
     this.#rate = { sinceMs: clock.monotonicMs(), position: options.store.wal.position, isBusy: false };
   }
 
@@ -134,6 +136,17 @@ export class Storage {
     return bytes;
   }
 
+  /** Whether a file has damage, and is kept as it is. */
+  isStuck(file: WalFile): boolean {
+    return this.#stuck.has(file);
+  }
+
+  /** For how long the oldest of the files that wait for becoming segments has, in ms; since the start at most. */
+  get backlogAgeMs(): number {
+    const oldest = this.#options.store.files.closed.find((file) => file.users > 0 && !this.#stuck.has(file));
+    return oldest === undefined ? 0 : this.metrics.waitingMs(oldest, this.#options.clock.monotonicMs());
+  }
+
   /** How long a producer is to be held back, in ms: until it is asked again when the backlog is full. */
   get delayMs(): number {
     const half = this.#options.store.state.broker["wal.backlog.max.bytes"] / 2;
@@ -164,6 +177,7 @@ export class Storage {
 
   /** Begins what can be begun. */
   #pump(): void {
+    this.metrics.noteWaiting(this.#options.store.files.closed, this.#options.clock.monotonicMs());
     if (this.#stopped || this.#waitsForRetry) return;
     for (let begin = this.#next(); begin !== undefined; begin = this.#next()) {
       this.#inBackground(begin());
@@ -451,6 +465,8 @@ export class Storage {
       state.segments.delete(segment.id);
       this.#merging.delete(segment);
       removed += 1;
+      this.metrics.segmentsRemoved += 1;
+      this.metrics.removedBytes += segment.sizeBytes;
     }
     if (removed > 0) await disk.syncFolder(SEGMENT_FOLDER);
   }
