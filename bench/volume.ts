@@ -108,7 +108,7 @@ async function figures(broker: Broker, dataFolder: string): Promise<string[]> {
   const openFiles = broker.openFiles();
   const segments = files.filter(({ name }) => /\.(segment|log)$/.test(name));
   const snapshots = files
-    .filter(({ name }) => name.startsWith("snapshots/"))
+    .filter(({ name }) => name.endsWith(".snapshot"))
     .toSorted((a, b) => (a.name < b.name ? 1 : -1));
   const clean: Restart[] = [];
   for (let count = 0; count < RESTARTS; count++) {
