@@ -146,6 +146,7 @@ export class Broker {
       this.#holdBack(connection);
       this.store.whenCommitted(wal.position, () => this.#letGo(connection));
     } else if (this.storage.delayMs > 0) {
+      this.storage.metrics.producersHeldBack += 1;
       this.#holdBack(connection);
       this.#delay(connection);
     }

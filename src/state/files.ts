@@ -47,6 +47,8 @@ export class Files {
   #work: Promise<void> = Promise.resolve();
   /** Snapshots written since the start. */
   snapshotsWritten = 0;
+  /** Bytes of files removed since the start. */
+  removedBytes = 0;
 
   constructor(options: FilesOptions) {
     this.#options = options;
@@ -185,6 +187,7 @@ export class Files {
       await removeIfThere(this.#options.disk, file.indexName);
       await this.#options.disk.remove(file.name);
       this.#closed.splice(this.#closed.indexOf(file), 1);
+      this.removedBytes += file.end - file.base;
     }
     if (unused.length > 0) await this.#options.disk.syncFolder(WAL_FOLDER);
   }

@@ -23,7 +23,7 @@ class Scene {
   /** Happens when a file is being removed. */
   onRemove: (name: string) => void = () => undefined;
 
-  run(remove = true) {
+  run(options: { readonly remove?: boolean; readonly told?: ReadonlySet<string> } = {}) {
     const disk: Partial<Disk> = {
       list: async () => {
         const names = [...this.files].map((name) => name.replace("segments/", "")).toSorted();
@@ -35,12 +35,17 @@ class Scene {
         this.onRemove(name);
         if (!this.files.delete(name)) throw new IoError("notFound", "ENOENT", name);
       },
+      rename: async (from, to) => {
+        if (!this.files.delete(from)) throw new IoError("notFound", "ENOENT", from);
+        this.files.add(to);
+      },
       syncFolder: async () => undefined,
     };
     return scrub(disk as Disk, {
       segments: () => this.known,
       isWritten: (name) => this.written.has(name),
-      remove,
+      remove: true,
+      ...options,
     });
   }
 
@@ -64,13 +69,23 @@ test("what nothing knows of goes, and is named; what is known, or is being writt
   assert.match(lines[0]!, new RegExp(B.name));
 });
 
-test("where it is not to remove it only tells", async () => {
-  const scene = new Scene();
+test("when state may be lost what nothing refers to is kept, at later starts too", async () => {
+  const scene = new Scene().has(A);
   scene.files.add(B.name);
-  const { removed, lines } = await scene.run(false);
+  const { removed, lines } = await scene.run({ remove: false });
   assert.deepEqual(removed, []);
-  assert.ok(scene.files.has(B.name));
   assert.match(lines[0]!, /warning/);
+  assert.deepEqual(await scene.run(), { removed: [], missing: [], lines: [] }, "the next start");
+  assert.deepEqual([...scene.files], [A.name, `${B.name}.orphan`]);
+});
+
+test("that a segment is missing is said once", async () => {
+  const scene = new Scene();
+  scene.known.add(A);
+  const first = await scene.run();
+  assert.deepEqual([first.missing, first.lines.length], [[A.name], 1]);
+  const again = await scene.run({ told: new Set(first.missing) });
+  assert.deepEqual([again.missing, again.lines], [[A.name], []]);
 });
 
 test("a segment with ranges that is not there is missing; one that nobody needs is not", async () => {

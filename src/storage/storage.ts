@@ -18,6 +18,7 @@ import type { StateRecord } from "../state/state-record.ts";
 import type { Store } from "../state/store.ts";
 import { type CompactionPlan, planCompaction } from "./compaction-plan.ts";
 import type { JobResult } from "./jobs.ts";
+import { StorageMetrics } from "./metrics.ts";
 import { compactionRecords, MovePlan } from "./move.ts";
 import { FAN_IN, FAN_IN_WHEN_BUSY, planMerge, rangesIn } from "./plan.ts";
 import { scrub } from "./scrub.ts";
@@ -65,6 +66,7 @@ export interface StorageOptions {
 }
 
 export class Storage {
+  readonly metrics = new StorageMetrics();
   readonly #options: StorageOptions;
   readonly #worker: WorkerClient;
   readonly #converting = new Set<WalFile>();
@@ -76,6 +78,10 @@ export class Storage {
   readonly #merging = new Set<Segment>();
   #mergeActive = false;
   #compactionDue = true;
+  /** Whether merging and compaction wait for room on the disk. */
+  #lacksRoom = false;
+  /** Segments that are not there any more, as the operator was told. */
+  #missing: ReadonlySet<string> = new Set();
   /** Names of segments that are being written. */
   readonly #writing = new Set<string>();
   #mergeDue = true;
@@ -90,7 +96,7 @@ export class Storage {
   constructor(options: StorageOptions) {
     this.#options = options;
     const { launcher, clock, log } = options;
-    this.#worker = new WorkerClient({ launcher, clock, log });
+    this.#worker = new WorkerClient({ launcher, clock, log, metrics: this.metrics });
     this.#rate = { sinceMs: clock.monotonicMs(), position: options.store.wal.position, isBusy: false };
   }
 
@@ -130,6 +136,17 @@ export class Storage {
     return bytes;
   }
 
+  /** Whether a file has damage, and is kept as it is. */
+  isStuck(file: WalFile): boolean {
+    return this.#stuck.has(file);
+  }
+
+  /** For how long the oldest of the files that wait for becoming segments has, in ms; since the start at most. */
+  get backlogAgeMs(): number {
+    const oldest = this.#options.store.files.closed.find((file) => file.users > 0 && !this.#stuck.has(file));
+    return oldest === undefined ? 0 : this.metrics.waitingMs(oldest, this.#options.clock.monotonicMs());
+  }
+
   /** How long a producer is to be held back, in ms: until it is asked again when the backlog is full. */
   get delayMs(): number {
     const half = this.#options.store.state.broker["wal.backlog.max.bytes"] / 2;
@@ -160,6 +177,7 @@ export class Storage {
 
   /** Begins what can be begun. */
   #pump(): void {
+    this.metrics.noteWaiting(this.#options.store.files.closed, this.#options.clock.monotonicMs());
     if (this.#stopped || this.#waitsForRetry) return;
     for (let begin = this.#next(); begin !== undefined; begin = this.#next()) {
       this.#inBackground(begin());
@@ -252,7 +270,7 @@ export class Storage {
 
   async #merge(plan: NonNullable<ReturnType<typeof planMerge>>): Promise<void> {
     const { random } = this.#options;
-    this.#begin(plan.inputs);
+    if (!(await this.#begin(plan.inputs))) return;
     const walPosition = Math.min(...plan.inputs.map((segment) => segment.walPosition));
     const identities = plan.outputs.map(() => ({ id: newUuid(random), walPosition }));
     const move = new MovePlan(plan.outputs.map(({ level }, index) => ({ identity: identities[index]!, level })));
@@ -295,7 +313,7 @@ export class Storage {
   async #compact({ topic, partitions }: CompactionPlan): Promise<void> {
     const { random, clock, store, log } = this.#options;
     const inputs = [...new Set(partitions.flatMap(({ ranges }) => ranges.map(({ file }) => file)))];
-    this.#begin(inputs);
+    if (!(await this.#begin(inputs))) return;
     const identity = { id: newUuid(random), walPosition: Math.min(...inputs.map(({ walPosition }) => walPosition)) };
     const { config } = topic;
     const outcome = await this.#run(
@@ -346,10 +364,28 @@ export class Storage {
     this.#pump();
   }
 
-  #begin(inputs: readonly Segment[]): void {
+  /** Begins work on segments; false when that has to wait, since the disk has no room for what comes of it. */
+  async #begin(inputs: readonly Segment[]): Promise<boolean> {
     for (const segment of inputs) this.#merging.add(segment);
     this.#inUse = new Set(inputs);
     this.#mergeActive = true;
+    if (await this.#hasRoom(inputs)) return true;
+    this.#ended(inputs, "failed");
+    this.#pump();
+    return false;
+  }
+
+  /** What is merged is there twice for a while. The log has its share of the disk all the same: without it the broker ends. */
+  async #hasRoom(inputs: readonly Segment[]): Promise<boolean> {
+    const { disk, store, log } = this.#options;
+    const neededBytes = inputs.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
+    const freeBytes = (await disk.freeBytes()) - store.state.broker["wal.min.free.bytes"];
+    const lacksRoom = neededBytes > freeBytes;
+    if (lacksRoom && !this.#lacksRoom) {
+      log(`warning: merging and compaction wait: ${neededBytes} bytes are needed, of which ${freeBytes} may be used`);
+    }
+    this.#lacksRoom = lacksRoom;
+    return !lacksRoom;
   }
 
   /** Ends the work on segments. Those with damage are not taken up again. */
@@ -429,17 +465,21 @@ export class Storage {
       state.segments.delete(segment.id);
       this.#merging.delete(segment);
       removed += 1;
+      this.metrics.segmentsRemoved += 1;
+      this.metrics.removedBytes += segment.sizeBytes;
     }
     if (removed > 0) await disk.syncFolder(SEGMENT_FOLDER);
   }
 
   async #scrub(): Promise<void> {
     const { store, disk, keepOrphans, log } = this.#options;
-    const { lines } = await scrub(disk, {
+    const { lines, missing } = await scrub(disk, {
       segments: () => store.state.segments.values(),
       isWritten: (name) => this.isWriting(name),
       remove: !keepOrphans,
+      told: this.#missing,
     });
+    this.#missing = new Set(missing);
     for (const line of lines) log(line);
   }
 

@@ -4,6 +4,7 @@ import { Simulation } from "../../sim/simulation.ts";
 import type { ChildEvents } from "../ports/child.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Answer, Job, Request } from "./jobs.ts";
+import { StorageMetrics } from "./metrics.ts";
 import { JobError, WorkerClient } from "./worker-client.ts";
 
 const WORK: Job = { kind: "merge", inputs: [], outputs: [] };
@@ -41,6 +42,7 @@ let children: FakeChild[];
 let lines: string[];
 let refusal: Error | undefined;
 let client: WorkerClient;
+let metrics: StorageMetrics;
 
 beforeEach(() => {
   simulation = new Simulation({ seed: 1 });
@@ -56,7 +58,8 @@ beforeEach(() => {
       return child;
     },
   };
-  client = new WorkerClient({ launcher, clock, log: (line) => void lines.push(line) });
+  metrics = new StorageMetrics();
+  client = new WorkerClient({ launcher, clock, log: (line) => void lines.push(line), metrics });
 });
 
 async function pass(durationMs: number): Promise<void> {

@@ -5,6 +5,7 @@
 import type { Child, ChildLauncher } from "../ports/child.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Answer, Job, JobFailure, JobResult } from "./jobs.ts";
+import type { JobOutcome, StorageMetrics } from "./metrics.ts";
 
 /** A job that has told nothing for so long hangs: even a slow disk reads a few MiB in that time. */
 const STALL_MS = 30_000;
@@ -24,12 +25,15 @@ interface Pending {
   readonly resolve: (result: JobResult) => void;
   readonly reject: (error: JobError) => void;
   timer: Timer;
+  readonly work: Job;
+  readonly beganMs: number;
 }
 
 export class WorkerClient {
   readonly #launcher: ChildLauncher;
   readonly #clock: Clock;
   readonly #log: (line: string) => void;
+  readonly #metrics: StorageMetrics;
   readonly #pending = new Map<number, Pending>();
   #child: Child | undefined;
   #jobs = 0;
@@ -39,10 +43,12 @@ export class WorkerClient {
     readonly launcher: ChildLauncher;
     readonly clock: Clock;
     readonly log: (line: string) => void;
+    readonly metrics: StorageMetrics;
   }) {
     this.#launcher = options.launcher;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#metrics = options.metrics;
   }
 
   /** @throws JobError */
@@ -56,8 +62,9 @@ export class WorkerClient {
       return Promise.reject(new JobError({ kind: "failed", message }));
     }
     const job = (this.#jobs += 1);
+    this.#metrics.begun(work);
     return new Promise((resolve, reject) => {
-      this.#pending.set(job, { resolve, reject, timer: this.#watch() });
+      this.#pending.set(job, { resolve, reject, timer: this.#watch(), work, beganMs: this.#clock.monotonicMs() });
       this.#child!.send({ job, work });
     });
   }
@@ -75,16 +82,21 @@ export class WorkerClient {
       ended: (reason) => {
         if (this.#child !== child) return;
         this.#child = undefined;
-        if (!this.#stopped) this.#log(`warning: the storage worker ended (${reason}); it is started again`);
+        if (!this.#stopped) {
+          this.#metrics.workersCrashed += 1;
+          this.#log(`warning: the storage worker ended (${reason}); it is started again`);
+        }
         this.#failAll(`the storage worker ended: ${reason}`);
       },
     });
+    this.#metrics.workersLaunched += 1;
     return child;
   }
 
   #watch(): Timer {
     return this.#clock.schedule(STALL_MS, () => {
       this.#log(`warning: the storage worker has shown no progress for ${STALL_MS} ms and is ended`);
+      this.#metrics.workersStalled += 1;
       const child = this.#child;
       this.#child = undefined; // whatever it may still say counts no more
       this.#failAll("the storage worker hung");
@@ -101,14 +113,24 @@ export class WorkerClient {
       return;
     }
     this.#pending.delete(answer.job);
-    if (answer.type === "done") pending.resolve(answer.result);
-    else pending.reject(new JobError(answer.failure));
+    if (answer.type === "done") {
+      this.#ended(pending, "done", answer.result);
+      pending.resolve(answer.result);
+    } else {
+      this.#ended(pending, answer.failure.kind);
+      pending.reject(new JobError(answer.failure));
+    }
+  }
+
+  #ended({ work, beganMs }: Pending, outcome: JobOutcome, result?: JobResult): void {
+    this.#metrics.ended(work, outcome, this.#clock.monotonicMs() - beganMs, result);
   }
 
   #failAll(message: string): void {
-    for (const { timer, reject } of this.#pending.values()) {
-      timer.cancel();
-      reject(new JobError({ kind: "failed", message }));
+    for (const pending of this.#pending.values()) {
+      pending.timer.cancel();
+      this.#ended(pending, "failed");
+      pending.reject(new JobError({ kind: "failed", message }));
     }
     this.#pending.clear();
   }

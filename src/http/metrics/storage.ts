@@ -1,7 +1,15 @@
 /** The log: what is written, what lies on the disk, what the start has found. */
-import { counter, gauge, histogram, plain, type Section, seconds } from "./metric.ts";
+import type { WalFile } from "../../log/wal-file.ts";
+import { counter, gauge, gauges, histogram, plain, type Scrape, type Section, type Series, seconds } from "./metric.ts";
 
 const MS_PER_SECOND = 1000;
+const FILE_STATES = [
+  "open (written to)",
+  "unindexed (closed, and its index is not written yet)",
+  "backlog (to become a segment)",
+  "stuck (damaged, and kept as it is)",
+  "unused (to be removed)",
+].join(", ");
 
 export const LOG: Section = {
   title: "Write-ahead log",
@@ -36,19 +44,16 @@ export const LOG: Section = {
       "Answers, and moves of high watermarks, that wait until the log is durable.",
       ({ broker }) => broker.store.waiting,
     ),
-    gauge(
-      "chronik_wal_files",
-      "Files of the log, the one being written included.",
-      ({ broker }) => broker.store.files.closed.length + 1,
+    gauges("chronik_wal_files", ["state"], `Files of the log, by state: ${FILE_STATES}.`, (scrape) =>
+      filesByState(scrape, () => 1),
     ),
-    gauge("chronik_wal_bytes", "Bytes of the log that are kept.", ({ broker }) => {
-      const { files, wal } = broker.store;
-      return files.closed.reduce((sum, file) => sum + file.end - file.base, wal.position - wal.file.base);
-    }),
-    gauge(
-      "chronik_wal_files_unindexed",
-      "Closed files whose index is not written yet.",
-      ({ broker }) => broker.store.files.closed.filter(({ indexed }) => !indexed).length,
+    gauges("chronik_wal_bytes", ["state"], "Bytes of these files.", (scrape) =>
+      filesByState(scrape, (file, end) => end - file.base),
+    ),
+    counter(
+      "chronik_wal_removed_bytes_total",
+      "Bytes of files of the log that were removed, of no more use.",
+      ({ broker }) => broker.store.files.removedBytes,
     ),
     counter("chronik_wal_reads_total", "Reads of files of the log for consumers.", ({ broker }) => broker.reader.reads),
     counter(
@@ -58,6 +63,27 @@ export const LOG: Section = {
     ),
   ],
 };
+
+type FileState = "open" | "unindexed" | "backlog" | "stuck" | "unused";
+
+function stateOf({ storage }: Scrape["broker"], file: WalFile): FileState {
+  if (!file.indexed) return "unindexed";
+  if (file.users === 0) return "unused";
+  return storage.isStuck(file) ? "stuck" : "backlog";
+}
+
+function filesByState({ broker }: Scrape, value: (file: WalFile, end: number) => number): Series[] {
+  const { files, wal } = broker.store;
+  const sums: Record<FileState, number> = {
+    open: value(wal.file, wal.position),
+    unindexed: 0,
+    backlog: 0,
+    stuck: 0,
+    unused: 0,
+  };
+  for (const file of files.closed) sums[stateOf(broker, file)] += value(file, file.end);
+  return Object.entries(sums).map(([state, sum]): Series => [[state], sum]);
+}
 
 export const DISK: Section = {
   title: "Disk and snapshots",

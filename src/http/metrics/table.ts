@@ -4,6 +4,7 @@ import type { Section } from "./metric.ts";
 import { PROCESS } from "./process.ts";
 import { RECORDS, TOPICS_AND_GROUPS } from "./records.ts";
 import { CONNECTIONS, REQUESTS } from "./requests.ts";
+import { SEGMENTS } from "./segments.ts";
 import { DISK, LOG, RECOVERY } from "./storage.ts";
 
 export const SECTIONS: readonly Section[] = [
@@ -11,6 +12,7 @@ export const SECTIONS: readonly Section[] = [
   RECORDS,
   CONNECTIONS,
   LOG,
+  SEGMENTS,
   DISK,
   RECOVERY,
   MEMORY,
