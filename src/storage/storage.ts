@@ -80,6 +80,7 @@ export class Storage {
   #lacksRoom = false;
   /** Segments that are not there any more, as the operator was told. */
   #missing: ReadonlySet<string> = new Set();
+  #holdsProducers = false;
   /** Names of segments that are being written. */
   readonly #writing = new Set<string>();
   #mergeDue = true;
@@ -162,9 +163,24 @@ export class Storage {
     return this.#converting.size > 0 || this.#mergeActive;
   }
 
+  /** Says when producers have to wait, and when they do not any more: with less than half a backlog nobody is slowed. */
+  #tellOfBacklog(): void {
+    const { store, log } = this.#options;
+    const [bytes, boundBytes] = [this.backlogBytes, store.state.broker["wal.backlog.max.bytes"]];
+    if (!this.#holdsProducers && bytes >= boundBytes) {
+      log(`warning: ${bytes} bytes of log wait for becoming segments (wal.backlog.max.bytes): producers are held back`);
+      this.#holdsProducers = true;
+    } else if (this.#holdsProducers && bytes < boundBytes / 2) {
+      log("the log's backlog is below half of its bound again: producers are not held back any more");
+      this.#holdsProducers = false;
+    }
+  }
+
   /** Begins what can be begun. */
   #pump(): void {
-    if (this.#stopped || this.#waitsForRetry) return;
+    if (this.#stopped) return;
+    this.#tellOfBacklog();
+    if (this.#waitsForRetry) return;
     for (let begin = this.#next(); begin !== undefined; begin = this.#next()) {
       this.#inBackground(begin());
       if (this.#waitsForRetry) break;
