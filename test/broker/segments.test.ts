@@ -126,11 +126,7 @@ test("hazard: gaps at every tier boundary: while files are converted, merged and
         }
         producing = false;
         await Promise.all(reading);
-        assert.deepEqual(
-          [...seen].toSorted(),
-          [-1, 0, 1],
-          "all tiers were read, in the log and in segments of two levels",
-        );
+        assert.deepEqual(seen, new Set([-1, 0, 1]), "all tiers were read: the log, and segments of two levels");
         assert.ok(broker.store.files.closed.length < 20, "files of the log have gone meanwhile");
       },
       seed === 1 ? "stop" : "kill",

@@ -46,6 +46,11 @@ function assertCaught(sign: Sign | undefined, signs: readonly Sign[]): void {
   assert.ok(signs.includes(sign), `caught by "${sign}"`);
 }
 
+/** Methods of a class, to be called with an object of it. */
+function methodsOf<T extends object, K extends keyof T>(prototype: T, ...names: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(names.map((name) => [name, prototype[name]])) as Pick<T, K>;
+}
+
 const isSegment = (name: string): boolean => name.endsWith(".segment");
 
 /** `disk`, on which removing what is gone already is no failure. */
@@ -108,10 +113,10 @@ function withoutReadingBack(disk: Disk): Disk {
 /** The worker's word is taken for how many bytes it has moved. */
 function trustWorkers(context: TestContext): void {
   const asked = new WeakMap<MovePlan, FileRange[][]>();
-  const { add, records } = MovePlan.prototype;
+  const original = methodsOf(MovePlan.prototype, "add", "records");
   context.mock.method(MovePlan.prototype, "add", function (this: MovePlan, moved: Parameters<MovePlan["add"]>[0]) {
     asked.set(this, [...(asked.get(this) ?? []), [...moved.ranges]]);
-    add.call(this, moved);
+    original.add.call(this, moved);
   });
   context.mock.method(
     MovePlan.prototype,
@@ -133,7 +138,7 @@ function trustWorkers(context: TestContext): void {
             })),
           },
       );
-      return records.call(this, { ...result, segments });
+      return original.records.call(this, { ...result, segments });
     },
   );
 }
@@ -148,7 +153,7 @@ function withBatches(
     sizeBytes: number,
   ) => void,
 ): void {
-  const { add } = SegmentWriter.prototype;
+  const { add } = methodsOf(SegmentWriter.prototype, "add");
   let count = 0;
   context.mock.method(
     SegmentWriter.prototype,
@@ -226,7 +231,7 @@ describe("canaries of the tiers", () => {
   });
 
   it("hazard: gaps at every tier boundary: catch a reader that begins the next tier one range too late", async (context) => {
-    const { findRange } = PartitionLog.prototype;
+    const { findRange } = methodsOf(PartitionLog.prototype, "findRange");
     context.mock.method(PartitionLog.prototype, "findRange", function (this: PartitionLog, offset: number) {
       const found = findRange.call(this, offset);
       const before = this.ranges[this.ranges.indexOf(found!) - 1];
