@@ -400,7 +400,7 @@ export class Storage {
     this.#inUse = new Set(inputs);
     this.#mergeActive = true;
     if (await this.#hasRoom(inputs)) return true;
-    this.#ended(inputs, "failed");
+    this.#ended(inputs, "failed", undefined);
     this.#pump();
     return false;
   }
