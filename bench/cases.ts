@@ -1,16 +1,13 @@
 /** What is done with one broker. A case gets it running on an otherwise idle machine, and uses topics of its own. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Broker } from "./brokers/broker.ts";
-import { ask, type BrokerAddress } from "./load/connection.ts";
-import { encodeBatch } from "./load/record-batch.ts";
+import { firstAcknowledgement } from "./first-acknowledgement.ts";
 import { createTopic } from "./load/topic.ts";
-import { BrokerError, checkProduce, encodeProduce } from "./load/wire.ts";
 import type { Measurements } from "./metrics.ts";
 import { driverFetch, driverProduce, outputOf, type ProduceLoad, producerPerformance, type ToolRun } from "./tools.ts";
 
 const SMALL_BATCH_BYTES = 16 * 1024; // batch.size of Kafka's producer
 const LARGE_BATCH_BYTES = 1024 * 1024;
-const FIRST_ACKNOWLEDGEMENT_POLL_MS = 2;
 
 /**
  * What each new partition gets before it is measured. Kafka touches the index files of a partition only with the second batch
@@ -67,7 +64,7 @@ export const CASES: readonly BenchCase[] = [
 export async function warmUp(broker: Broker): Promise<void> {
   for (const recordSizeBytes of [1024, 100]) {
     const load = { topic: `warm-up-${recordSizeBytes}`, recordCount: 600_000, recordSizeBytes, partitions: 6 };
-    await createTopic(addressOf(broker), load.topic, load.partitions);
+    await createTopic(broker.endpoint, load.topic, load.partitions);
     await driverProduce(broker, load, { batchSizeBytes: SMALL_BATCH_BYTES, partitionsPerRequest: 1 });
     await producerPerformance(broker, load, []);
     await driverFetch(broker, load.topic, load.partitions);
@@ -130,7 +127,7 @@ function fetchCase(load: Load): BenchCase {
 /** Creates the topic and settles it; then the disk comes to rest. */
 async function prepare(broker: Broker, load: Load, scale: number): Promise<ProduceLoad> {
   const topicLoad = { ...load, topic: load.name };
-  await createTopic(addressOf(broker), load.name, load.partitions);
+  await createTopic(broker.endpoint, load.name, load.partitions);
   const first = { ...topicLoad, ...SETTLING, recordCount: SETTLING.recordsPerPartition * load.partitions };
   await driverProduce(broker, first, { batchSizeBytes: 1, partitionsPerRequest: 1 });
   await settleDisk();
@@ -161,28 +158,11 @@ async function measured<Words extends readonly unknown[]>(
 
 async function measureStart(broker: Broker): Promise<Measurements> {
   const topic = "start";
-  await createTopic(addressOf(broker), topic, 1);
+  await createTopic(broker.endpoint, topic, 1);
   await broker.stop();
-  const { bytes: batch } = encodeBatch({ recordSizeBytes: 100, batchSizeBytes: 1 });
-  const request = encodeProduce(0, topic, [{ partition: 0, batch }]);
   const startMs = await broker.launch();
-  while (!(await acknowledges(broker, request))) {
-    broker.checkRunning();
-    await delay(FIRST_ACKNOWLEDGEMENT_POLL_MS);
-  }
+  await firstAcknowledgement(broker, topic);
   return { firstAckSeconds: (performance.now() - startMs) / 1000 };
-}
-
-/** False while the port takes no connection, or the partition has no leader yet. */
-async function acknowledges(broker: Broker, request: Buffer): Promise<boolean> {
-  try {
-    const answer = await ask(addressOf(broker), request);
-    checkProduce(answer, 0, answer.length);
-    return true;
-  } catch (error) {
-    if (error instanceof BrokerError || (error as NodeJS.ErrnoException).code !== undefined) return false;
-    throw error;
-  }
 }
 
 async function measureIdle(broker: Broker): Promise<Measurements> {
@@ -194,8 +174,4 @@ async function measureIdle(broker: Broker): Promise<Measurements> {
     idleMemoryMegabytes: before.memoryBytes / 1e6,
     idleCpuPercent: ((after.cpuSeconds - before.cpuSeconds) / IDLE_SECONDS) * 100,
   };
-}
-
-function addressOf(broker: Broker): BrokerAddress {
-  return { host: "127.0.0.1", port: broker.home.port };
 }

@@ -9,7 +9,7 @@ import type { BrokerAddress } from "./load/connection.ts";
 import { fetchAll } from "./load/fetch.ts";
 import type { LatencySummary } from "./load/histogram.ts";
 import { produce } from "./load/produce.ts";
-import { createTopic } from "./load/topic.ts";
+import { createTopic, topicNames } from "./load/topic.ts";
 
 const HELP = `usage: load-driver produce|fetch --broker HOST:PORT --topic NAME [options]
 
@@ -18,6 +18,7 @@ const HELP = `usage: load-driver produce|fetch --broker HOST:PORT --topic NAME [
   --json                      print one line of JSON
 produce:
   --create                    create the topic first
+  --topics N                  N topics instead of one: NAME-0 to NAME-(N-1)
   --records N                 records to send (1000000)
   --record-size BYTES         size of a record's value (1024)
   --batch-size BYTES          size of a batch, as a producer's batch.size (16384)
@@ -47,6 +48,7 @@ const { values, positionals } = parseArgs({
   options: {
     broker: { type: "string" },
     topic: { type: "string" },
+    topics: { type: "string" },
     create: { type: "boolean", default: false },
     partitions: { type: "string", default: "6" },
     connections: { type: "string", default: "3" },
@@ -78,12 +80,16 @@ function brokerAddress(text: string): BrokerAddress {
 
 async function run(mode: "produce" | "fetch", address: BrokerAddress, topic: string): Promise<LoadReport> {
   const shared = { address, topic, partitions: count("partitions"), connections: count("connections") };
-  if (mode === "produce" && values.create) await createTopic(address, topic, shared.partitions);
+  const topics = values.topics === undefined ? [topic] : topicNames(topic, count("topics"));
+  if (mode === "produce" && values.create) {
+    for (const each of topics) await createTopic(address, each, shared.partitions);
+  }
   const before = process.cpuUsage();
   const result =
     mode === "produce"
       ? await produce({
           ...shared,
+          topics,
           recordCount: count("records"),
           recordSizeBytes: count("record-size"),
           batchSizeBytes: count("batch-size"),

@@ -19,6 +19,8 @@ export interface ToolRun {
 
 export interface ProduceLoad {
   readonly topic: string;
+  /** So many topics, `topic`-0 and so on, each with these partitions. One topic of this very name when left out. */
+  readonly topics?: number;
   readonly partitions: number;
   readonly recordCount: number;
   readonly recordSizeBytes: number;
@@ -65,6 +67,7 @@ export async function driverProduce(
 ): Promise<ToolRun> {
   return loadDriver(broker, "produce", {
     topic: load.topic,
+    ...(load.topics === undefined ? {} : { topics: load.topics }),
     partitions: load.partitions,
     records: load.recordCount,
     "record-size": load.recordSizeBytes,

@@ -38,7 +38,8 @@ export class SimWorkers implements ChildLauncher {
       clock.defer(() => events.ended(reason));
     };
     const gate = async <T>(operation: () => Promise<T>): Promise<T> => {
-      const fate = this.#options.fate?.((this.operations += 1)) ?? "lives";
+      this.operations += 1;
+      const fate = this.#options.fate?.(this.operations) ?? "lives";
       if (state === "alive" && fate === "hangs") state = "hanging";
       const result = state === "ended" ? undefined : await operation();
       if (state === "alive" && fate === "crashes") end("the simulation let it crash");

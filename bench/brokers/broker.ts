@@ -10,7 +10,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:f
 import { createConnection, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { groupUsage, resetPeakMemory, type Usage, unreadBytes } from "./proc.ts";
+import { groupOpenFiles, groupUsage, resetPeakMemory, type Usage, unreadBytes } from "./proc.ts";
 
 /** Where one broker lives. It keeps both over its restarts. */
 export interface BrokerHome {
@@ -51,7 +51,11 @@ export class Broker {
 
   /** HOST:PORT, as clients take it. */
   get address(): string {
-    return `127.0.0.1:${this.home.port}`;
+    return `${this.endpoint.host}:${this.endpoint.port}`;
+  }
+
+  get endpoint(): { readonly host: string; readonly port: number } {
+    return { host: "127.0.0.1", port: this.home.port };
   }
 
   get logFile(): string {
@@ -132,6 +136,11 @@ export class Broker {
   /** CPU time since the start and memory now, of the whole group. */
   usage(): Usage {
     return groupUsage(this.#groupId());
+  }
+
+  /** File descriptors of the whole group. */
+  openFiles(): number {
+    return groupOpenFiles(this.#groupId());
   }
 
   /** Lets the peak of memory count from now. */

@@ -25,6 +25,11 @@ export function groupUsage(groupId: number): Usage {
   return { cpuSeconds, memoryBytes, peakMemoryBytes };
 }
 
+/** File descriptors of all living processes of a group, sockets and pipes included. */
+export function groupOpenFiles(groupId: number): number {
+  return members(groupId).reduce((count, { pid }) => count + readdirSync(`/proc/${pid}/fd`).length, 0);
+}
+
 /** Sets the peak of each member's memory back to what it has now (see clear_refs in proc(5)). */
 export function resetPeakMemory(groupId: number): void {
   for (const { pid } of members(groupId)) writeFileSync(`/proc/${pid}/clear_refs`, "5");

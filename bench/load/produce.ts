@@ -8,19 +8,20 @@
 import { type BrokerAddress, Connection } from "./connection.ts";
 import { LatencyHistogram, type LatencySummary } from "./histogram.ts";
 import { encodeBatch } from "./record-batch.ts";
-import { checkProduce, encodeProduce } from "./wire.ts";
+import { checkProduce, encodeProduceTopics, type PartitionBatch } from "./wire.ts";
 
 const MAX_ENCODED_BYTES = 2 ** 30;
 
 export interface ProduceOptions {
   readonly address: BrokerAddress;
-  readonly topic: string;
+  readonly topics: readonly string[];
+  /** Of each topic. */
   readonly partitions: number;
   /** Rounded up to whole requests. */
   readonly recordCount: number;
   readonly recordSizeBytes: number;
   readonly batchSizeBytes: number;
-  /** Partition p is produced to over connection p modulo this. */
+  /** Counted over all topics, partition p is produced to over connection p modulo this. */
   readonly connections: number;
   /** Requests of one connection that may wait for their answer at once. */
   readonly inFlight: number;
@@ -39,15 +40,14 @@ export interface ProduceResult {
 
 export async function produce(options: ProduceOptions): Promise<ProduceResult> {
   const { bytes: batch, recordCount: recordsPerBatch } = encodeBatch(options);
-  if (batch.length * options.partitions > MAX_ENCODED_BYTES) {
-    throw new RangeError(
-      `${options.partitions} encoded batches of ${batch.length} bytes are more than 1 GiB: take less`,
-    );
+  const partitions = options.topics.length * options.partitions;
+  if (batch.length * partitions > MAX_ENCODED_BYTES) {
+    throw new RangeError(`${partitions} encoded batches of ${batch.length} bytes are more than 1 GiB: take less`);
   }
   const histogram = new LatencyHistogram();
   const run = new Run(Math.ceil(options.recordCount / recordsPerBatch));
   const lanes: Lane[] = [];
-  for (let index = 0; index < Math.min(options.connections, options.partitions); index++) {
+  for (let index = 0; index < Math.min(options.connections, partitions); index++) {
     lanes.push(await Lane.open(requestsOf(index, batch, options), { ...options, histogram, run }));
   }
   const startMs = performance.now();
@@ -74,14 +74,19 @@ interface EncodedRequest {
 
 /** The requests of one connection. Each has its place among them as its correlation id. */
 function requestsOf(connection: number, batch: Buffer, options: ProduceOptions): EncodedRequest[] {
-  const own = [];
-  for (let partition = connection; partition < options.partitions; partition += options.connections) {
-    own.push({ partition, batch });
-  }
+  const { topics, partitions, connections, partitionsPerRequest } = options;
   const requests: EncodedRequest[] = [];
-  for (let from = 0; from < own.length; from += options.partitionsPerRequest) {
-    const batches = own.slice(from, from + options.partitionsPerRequest);
-    requests.push({ frame: encodeProduce(requests.length, options.topic, batches), batchCount: batches.length });
+  for (let from = connection; from < topics.length * partitions; from += connections * partitionsPerRequest) {
+    const parts = new Map<string, PartitionBatch[]>();
+    let batchCount = 0;
+    for (let at = from; batchCount < partitionsPerRequest && at < topics.length * partitions; at += connections) {
+      const topic = topics[Math.floor(at / partitions)] ?? "";
+      const batches = parts.get(topic) ?? [];
+      parts.set(topic, [...batches, { partition: at % partitions, batch }]);
+      batchCount++;
+    }
+    const byTopic = [...parts].map(([topic, batches]) => ({ topic, batches }));
+    requests.push({ frame: encodeProduceTopics(requests.length, byTopic), batchCount });
   }
   return requests;
 }

@@ -8,6 +8,11 @@ const POLL_INTERVAL_MS = 20;
 /** Kafka answers with these until a new partition has its leader. */
 const NOT_YET = new Set([3 /* UNKNOWN_TOPIC_OR_PARTITION */, 6 /* NOT_LEADER_OR_FOLLOWER */]);
 
+/** NAME-0, NAME-1, … */
+export function topicNames(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${name}-${index}`);
+}
+
 /** Creates a topic and waits until each of its partitions can be written and read. */
 export async function createTopic(address: BrokerAddress, topic: string, partitions: number): Promise<void> {
   checkCreateTopic(await ask(address, encodeCreateTopic(topic, partitions)));

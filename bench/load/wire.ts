@@ -22,6 +22,12 @@ export interface PartitionBatch {
   readonly batch: Buffer;
 }
 
+/** Batches for one topic. */
+export interface TopicBatches {
+  readonly topic: string;
+  readonly batches: readonly PartitionBatch[];
+}
+
 export interface FetchPosition {
   readonly partition: number;
   readonly offset: number;
@@ -49,16 +55,25 @@ export function checkCreateTopic(answer: Buffer): void {
   if (code !== 0) throw new BrokerError(`cannot create topic ${topic}`, code);
 }
 
+/** A produce request with acks=all for one topic. */
+export function encodeProduce(correlationId: number, topic: string, batches: readonly PartitionBatch[]): Buffer {
+  return encodeProduceTopics(correlationId, [{ topic, batches }]);
+}
+
 /**
- * A produce request with acks=all for one topic. Any request can be sent again and several times at once, unchanged: a
+ * A produce request with acks=all. Any request can be sent again and several times at once, unchanged: a
  * broker only echoes `correlationId` and does not ask that it is unique.
  */
-export function encodeProduce(correlationId: number, topic: string, batches: readonly PartitionBatch[]): Buffer {
+export function encodeProduceTopics(correlationId: number, topics: readonly TopicBatches[]): Buffer {
   const writer = new Writer(ApiKey.produce, 11, correlationId).tags();
   writer.uvarint(0).int16(-1).int32(TIMEOUT_MS); // no transaction, acks=all
-  writer.count(1).compactString(topic).count(batches.length);
-  for (const { partition, batch } of batches) writer.int32(partition).compactBytes(batch).tags();
-  return writer.tags().tags().frame();
+  writer.count(topics.length);
+  for (const { topic, batches } of topics) {
+    writer.compactString(topic).count(batches.length);
+    for (const { partition, batch } of batches) writer.int32(partition).compactBytes(batch).tags();
+    writer.tags();
+  }
+  return writer.tags().frame();
 }
 
 /** The correlation id of the answer to `encodeProduce`. @throws BrokerError when one of its partitions failed. */

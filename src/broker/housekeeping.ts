@@ -104,19 +104,30 @@ export class Housekeeping {
   }
 }
 
-/** The offset that retention lets the partition begin at. Works by whole files, and never on the one being written. */
+/**
+ * The offset that retention lets the partition begin at. Works by whole files, and never on the one being written. A range
+ * without any timestamp (compaction can have left nothing but headers in it) goes together with the next one that is old.
+ */
 function retainedFrom(topic: Topic, partition: PartitionLog, nowMs: number): number {
   const retentionMs = topic.config["retention.ms"];
   const retentionBytes = topic.config["retention.bytes"];
   let sizeBytes = partition.sizeBytes;
   let offset = partition.logStartOffset;
+  let timelessBytes = 0;
   for (const range of partition.ranges) {
     if (!range.file.isClosed || range.endOffset > partition.highWatermark) break;
     const isOld = retentionMs >= 0 && range.maxTimestamp >= 0 && nowMs - range.maxTimestamp > retentionMs;
-    const isOver = retentionBytes >= 0 && sizeBytes - range.sizeBytes >= retentionBytes;
-    if (!isOld && !isOver) break;
-    sizeBytes -= range.sizeBytes;
-    offset = range.endOffset;
+    const leftBytes = sizeBytes - timelessBytes - range.sizeBytes;
+    const isOver = retentionBytes >= 0 && leftBytes >= retentionBytes;
+    if (isOld || isOver) {
+      sizeBytes = leftBytes;
+      timelessBytes = 0;
+      offset = range.endOffset;
+    } else if (range.maxTimestamp < 0) {
+      timelessBytes += range.sizeBytes;
+    } else {
+      break;
+    }
   }
   return offset;
 }

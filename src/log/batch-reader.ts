@@ -240,9 +240,10 @@ export class BatchReader {
 
   /** Chooses the batches that a plan is to read. */
   async #choose(plan: Plan): Promise<void> {
-    const { query, range } = plan;
-    if (range === undefined) return;
-    const index = await this.index(range);
+    const { query } = plan;
+    const index = await this.#indexFor(plan);
+    const { range } = plan;
+    if (index === undefined || range === undefined) return;
     let readBytes = 0;
     let readTo = 0;
     const { hasBlocks } = range.file;
@@ -268,6 +269,24 @@ export class BatchReader {
       plan.sizeBytes += sizeBytes;
     }
     plan.more = range.endOffset < query.limitOffset;
+  }
+
+  /**
+   * The index of the plan's range. Compaction can have left nothing in it from the offset on: then the plan turns to the
+   * next range, or a reader who stands there would be told for ever that there is more.
+   */
+  async #indexFor(plan: Plan): Promise<BatchIndex | undefined> {
+    const { query } = plan;
+    while (plan.range !== undefined) {
+      const { range } = plan;
+      const index = await this.index(range);
+      if (query.range !== undefined || index.find(query.offset) < index.count) return index;
+      const isLast = range.endOffset >= query.limitOffset;
+      plan.range = isLast ? undefined : query.partition.findRange(range.endOffset);
+      if (plan.range !== undefined) plan.range.file.readers += 1;
+      range.file.readers -= 1;
+    }
+    return undefined;
   }
 
   /** Serves batches from regions, which it holds. Answers those that no region is for. */
@@ -349,7 +368,7 @@ interface PlannedBatch {
 interface Plan {
   readonly query: BatchQuery;
   /** Undefined when there is nothing to read. */
-  readonly range: FileRange | undefined;
+  range: FileRange | undefined;
   batches: PlannedBatch[];
   sizeBytes: number;
   more: boolean;

@@ -10,6 +10,7 @@ import { CorruptionError } from "../log/corruption.ts";
 import { readFileDirectory } from "../log/file-index.ts";
 import { segmentName } from "../log/segment.ts";
 import { WalFile } from "../log/wal-file.ts";
+import type { DiskFile } from "../ports/disk.ts";
 import { encodeBatch, type RecordInput } from "../protocol/record.ts";
 import { convertWalFile } from "./convert.ts";
 import type { ConvertJob } from "./jobs.ts";
@@ -215,3 +216,40 @@ test("every file is closed again, whatever fails", async () => {
 function segmentFile(): string {
   return NAME.replace("segments/", "");
 }
+
+test("a slow disk is no hanging worker: progress is told for every few pieces that are read, and for what is written", async () => {
+  const MIB = 1024 * 1024;
+  const batch = (partition: number, baseOffset: number): Sent => ({
+    topic: 0,
+    partition,
+    batch: encodeBatch([{ value: Buffer.alloc(MIB / 4, 7) }], { baseOffset }),
+  });
+  const large = Array.from({ length: 40 }, (_, index) => batch(index % 2, index));
+  const small = Array.from({ length: 600 }, (_, partition) => ({
+    topic: 1,
+    partition,
+    batch: encodeBatch([{ value: "v" }], { baseOffset: 0 }),
+  }));
+  const { folder, builder } = await sealedFile([...large, ...small]);
+  let [readBytes, reads, mostBytes, mostReads] = [0, 0, 0, 0];
+  const plain = folder.asDisk();
+  const open = async (name: string, access: "read" | "readWrite"): Promise<DiskFile> => {
+    const file = await plain.open(name, access);
+    return {
+      ...file,
+      read(into, position) {
+        [readBytes, reads] = [readBytes + into.length, reads + 1];
+        [mostBytes, mostReads] = [Math.max(mostBytes, readBytes), Math.max(mostReads, reads)];
+        return file.read(into, position);
+      },
+    };
+  };
+  folder.asDisk = () => ({ ...plain, open });
+  let told = 0;
+  await convertWalFile(memoryOutput(folder), await jobFor(folder, builder), () => {
+    [readBytes, reads] = [0, 0];
+    told += 1;
+  });
+  assert.ok(told > 0 && mostBytes <= 2 * MIB, `${mostBytes} bytes were read between two signs of life`);
+  assert.ok(mostReads <= 300, `${mostReads} reads between two signs of life`);
+});

@@ -23,6 +23,8 @@ const WINDOW_BYTES = 16 * 1024 * 1024;
 const PIECE_BYTES = 1024 * 1024;
 /** Neighbours are read together when no more than this lies between them. */
 const GAP_BYTES = 64 * 1024;
+/** Ranges whose rows are read before progress is told. */
+const INDEXES_PER_PROGRESS = 256;
 
 type Range = ConvertJob["ranges"][number];
 
@@ -48,9 +50,9 @@ export async function convertWalFile(
   const sorted = ranges.toSorted(bySegmentOrder);
   const source = await openInput(disk, file.name);
   try {
-    const indexes = await readIndexes(disk, file, sorted);
+    const indexes = await readIndexes(disk, file, sorted, progress);
     const writer = await SegmentWriter.create(output, job.output);
-    const window = new Window(source, file);
+    const window = new Window(source, file, progress);
     try {
       await writeRanges(writer, window, { ranges: sorted, indexes, progress });
       return await writer.finish();
@@ -83,9 +85,10 @@ async function writeRanges(
     for await (const { owner, at, sizeBytes } of window.filled()) {
       turnTo(owner);
       writer.add(window.bytes, at, sizeBytes);
-      if (writer.needsFlush) await writer.flush();
+      if (!writer.needsFlush) continue;
+      await writer.flush();
+      job.progress();
     }
-    job.progress();
   };
   for (const [place, range] of job.ranges.entries()) {
     const index = job.indexes[place]!;
@@ -107,7 +110,12 @@ export function bySegmentOrder(
   return a.partition - b.partition || a.firstOffset - b.firstOffset;
 }
 
-async function readIndexes(disk: Disk, file: WalFile, ranges: readonly Range[]): Promise<BatchIndex[]> {
+async function readIndexes(
+  disk: Disk,
+  file: WalFile,
+  ranges: readonly Range[],
+  progress: () => void,
+): Promise<BatchIndex[]> {
   let source: DiskFile | undefined;
   try {
     source = await disk.open(file.indexName, "read");
@@ -116,7 +124,10 @@ async function readIndexes(disk: Disk, file: WalFile, ranges: readonly Range[]):
   }
   try {
     const indexes: BatchIndex[] = [];
-    for (const range of ranges) indexes.push(await readIndex(disk, file, source, range));
+    for (const range of ranges) {
+      indexes.push(await readIndex(disk, file, source, range));
+      if (indexes.length % INDEXES_PER_PROGRESS === 0) progress();
+    }
     return indexes;
   } finally {
     await source?.close();
@@ -153,14 +164,16 @@ class Window {
   bytes = FREE_WINDOWS.pop() ?? Buffer.allocUnsafeSlow(WINDOW_BYTES);
   readonly #source: DiskFile;
   readonly #file: WalFile;
+  readonly #progress: () => void;
   #placed: Placed[] = [];
   #owners: Range[] = [];
   #usedBytes = 0;
   #piece = Buffer.allocUnsafe(PIECE_BYTES);
 
-  constructor(source: DiskFile, file: WalFile) {
+  constructor(source: DiskFile, file: WalFile, progress: () => void) {
     this.#source = source;
     this.#file = file;
+    this.#progress = progress;
   }
 
   /** Its memory is for the next one. */
@@ -218,6 +231,7 @@ class Window {
   async #readPiece(batches: readonly Placed[], from: number, bytes: number): Promise<void> {
     if (this.#piece.length < bytes) this.#piece = Buffer.allocUnsafe(bytes);
     const got = await this.#source.read(this.#piece.subarray(0, bytes), from);
+    this.#progress();
     for (const batch of batches) {
       const at = batch.at - from;
       if (verifiedRecordBytes(this.#piece, at, got) !== recordBytes(batch)) {

@@ -19,8 +19,10 @@ export async function scrub(
     readonly segments: () => Iterable<Segment>;
     /** Whether a segment of this name is being written. */
     readonly isWritten: (name: string) => boolean;
-    /** false: what nothing refers to is only reported. */
+    /** false: what nothing refers to gets another name, under which nothing removes it at a later start either. */
     readonly remove: boolean;
+    /** Missing ones that the operator was told of. */
+    readonly told?: ReadonlySet<string>;
   },
 ): Promise<ScrubReport> {
   const before = new Set([...options.segments()].map(({ name }) => name));
@@ -35,18 +37,23 @@ export async function scrub(
     lines.push(
       options.remove
         ? `${name} belongs to nothing, an interrupted job left it: it is removed`
-        : `warning: ${name} belongs to nothing; it is kept, since the log was damaged and it may be all that is left`,
+        : `warning: ${name} belongs to nothing; it is kept as *.orphan, since the log was damaged and it may be all that is left`,
     );
-    if (!options.remove) continue;
-    await disk.remove(name).catch(ignoreMissing);
-    removed.push(name);
+    if (options.remove) {
+      await disk.remove(name).catch(ignoreMissing);
+      removed.push(name);
+    } else {
+      await disk.rename(name, `${name}.orphan`).catch(ignoreMissing);
+    }
   }
-  if (removed.length > 0) await disk.syncFolder(SEGMENT_FOLDER);
+  if (lines.length > 0) await disk.syncFolder(SEGMENT_FOLDER);
   const present = new Set(there);
   const missing = segments
     .filter(({ name, users }) => users > 0 && before.has(name) && !present.has(name) && !options.isWritten(name))
     .map(({ name }) => name);
-  for (const name of missing) lines.push(`error: ${name} is missing; what was in it cannot be read`);
+  for (const name of missing) {
+    if (options.told?.has(name) !== true) lines.push(`error: ${name} is missing; what was in it cannot be read`);
+  }
   return { removed, missing, lines };
 }
 

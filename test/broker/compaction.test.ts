@@ -149,3 +149,35 @@ test("a consumer gets to the end although the last record is gone", async () => 
     assert.equal(batchBaseOffset(last, 0) + batchOffsetCount(last, 0), 3);
   });
 });
+
+test("a consumer gets past ranges of which the last records are gone", async () => {
+  await new BrokerLives({ settings: SETTINGS }).live(async (world) => {
+    const { connect, broker, until } = world;
+    await createTopic(connect(), "t", { configs: { ...COMPACT, "segment.ms": "1000" } });
+    const client = connect();
+    for (const [key, value, timestamp] of [
+      ["x", "1", 1_000],
+      ["a", "1", 1_000],
+      ["a", "2", 100_000],
+      ["a", "3", 200_000],
+    ] as const) {
+      if (timestamp > 1_000) await roll(world);
+      await produce(client, T, [{ key, value, timestamp }]);
+    }
+    await roll(world);
+    await until(() => cleanedTo(world) === 4);
+    assert.ok(broker.store.state.topic("t")!.partitions[0]!.ranges.length > 1, "segment.ms keeps them apart");
+    assert.deepEqual(await rows(world), [
+      [0, "x", "1"],
+      [3, "a", "3"],
+    ]);
+  });
+});
+
+/** Ends the file that the log is written to, and waits until what is in it has left the log. */
+async function roll({ broker, until }: BrokerWorld): Promise<void> {
+  broker.store.wal.roll();
+  await broker.store.wal.flush();
+  await broker.store.files.idle();
+  await until(() => broker.storage.backlogBytes === 0);
+}

@@ -120,3 +120,16 @@ test("a topic without limits keeps everything", async () => {
     assert.equal(logStart(world), 0);
   });
 });
+
+test("records without timestamps do not keep old ones behind them for ever", async () => {
+  await new BrokerLives(OPTIONS).live(async (world) => {
+    const { connect, broker, until, process } = world;
+    await createTopic(connect(), "t", { configs: { "retention.ms": "5000" } });
+    await produce(connect(), T, [{ value: "timeless", timestamp: -1 }]);
+    broker.store.wal.roll();
+    await fillFile(world, "old");
+    const beganMs = process.clock.wallMs();
+    await until(() => logStart(world) === 2);
+    assert.ok(process.clock.wallMs() - beganMs >= 4_900, "not before its time");
+  });
+});

@@ -16,8 +16,21 @@ export interface Production {
   readonly checkpoints: readonly number[];
 }
 
+export interface Sending {
+  readonly topic: string;
+  readonly codec: string;
+  readonly tape: string;
+  readonly offsets: string;
+}
+
 /** Record timestamps count up from here in milliseconds: all of them in the past, none beyond any retention. */
 const BASE_TIMESTAMP_MS = Date.now() - 1_000_000;
+
+/** They would outlive this process otherwise. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const client of running) client.kill("SIGKILL");
+});
 
 export class CrashClient {
   readonly #process: ChildProcess;
@@ -32,7 +45,8 @@ export class CrashClient {
     const { stdout } = this.#process;
     if (stdout === null) throw new Error("the client has no stdout");
     this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
-    process.on("exit", () => this.#process.kill("SIGKILL"));
+    running.add(this.#process);
+    this.#process.once("exit", () => running.delete(this.#process));
   }
 
   /** The codecs that the library can write with. */
@@ -73,6 +87,27 @@ export class CrashClient {
       if (word !== "problem") throw new Error(`the client answered "${[word, ...rest].join(" ")}" while it read`);
       problems.push(rest.join(" "));
     }
+  }
+
+  /** Lets the client send the records of a file, and write their offsets to another. Returns how many were acknowledged. */
+  async send(
+    { topic, codec, tape, offsets }: Sending,
+    acknowledged: (records: number) => void = () => {},
+  ): Promise<number> {
+    this.#say(["send", topic, codec, tape, offsets].join(" "));
+    for (;;) {
+      const [word, count] = await this.#answer();
+      if (word !== "acknowledged" && word !== "sent") throw new Error(`the client answered "${word}" while it sent`);
+      acknowledged(Number(count));
+      if (word === "sent") return Number(count);
+    }
+  }
+
+  /** Lets the client read a topic up to these offsets, which may yet have to come, into a file. Returns the records read. */
+  async copy(topic: string, file: string, ends: readonly number[]): Promise<number> {
+    this.#say(["copy", topic, file, ...ends].join(" "));
+    const [records] = await this.#expect("copied");
+    return Number(records);
   }
 
   async end(): Promise<void> {

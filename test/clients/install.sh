@@ -1,7 +1,7 @@
 # Sourced by the suites. A download may fail for a moment and is tried again; a test never is.
 
 here=$(cd "$(dirname "$0")" && pwd)
-repository=$(cd "$here/../../.." && pwd)
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=$repository/.cache/clients/$(basename "$here")
 node=$repository/node_modules/.bin/node
 mkdir -p "$cache"

@@ -5,26 +5,19 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from record import Headers, Record, read_tape, write_copy, write_offsets
 
 MAX_PROBLEMS = 10
 POOL = bytes((i * 167 + (i >> 8) * 31) & 255 for i in range(16384))
 
+#: So many are acknowledged between two lines that say it.
+PROGRESS_RECORDS = 1_000
 END_OFFSETS_DEADLINE_S = 30
 END_OFFSETS_INTERVAL_S = 0.02
 
 NOT_ACKNOWLEDGED = -2
 WITHOUT_OFFSET = -1
-
-Headers = list[tuple[str, bytes | None]]
-
-
-class Record(NamedTuple):
-    partition: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
 
 
 class Library(ABC):
@@ -89,6 +82,10 @@ class Scenario:
                     self.produce(topic, codec, acks, {int(index) for index in checkpoints})
                 case ["read", topic, expected]:
                     self.read(topic, self.sent[expected])
+                case ["send", topic, codec, tape, offsets]:
+                    self.send(topic, codec, tape, offsets)
+                case ["copy", topic, copy, *ends]:
+                    say(f"copied {write_copy(copy, self.library.read(topic, [int(end) for end in ends]))}")
                 case _:
                     raise ValueError(line)
 
@@ -107,6 +104,22 @@ class Scenario:
 
         self.library.produce(topic, records(), codec, acks, acknowledge)
         say(f"produced {sent.acknowledged}")
+
+    def send(self, topic: str, codec: str, tape: str, offsets_path: str) -> None:
+        records = list(read_tape(tape))
+        offsets = [NOT_ACKNOWLEDGED] * len(records)
+        count = 0
+
+        def acknowledge(index: int, offset: int | None) -> None:
+            nonlocal count
+            offsets[index] = WITHOUT_OFFSET if offset is None or offset < 0 else offset
+            count += 1
+            if count % PROGRESS_RECORDS == 0:
+                say(f"acknowledged {count}")
+
+        self.library.produce(topic, iter(records), codec, "all", acknowledge)
+        write_offsets(offsets_path, offsets)
+        say(f"sent {count}")
 
     def read(self, topic: str, expected: Sent) -> None:
         comparison = Comparison(self, topic, expected)

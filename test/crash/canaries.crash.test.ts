@@ -4,20 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { type Rule, Violation } from "../../sim/log-model.ts";
 import { SimRandom } from "../../sim/random.ts";
 import type { RunningBroker } from "../../src/broker/start.ts";
 import { ProducerState } from "../../src/log/producer-state.ts";
 import type { Disk, DiskFile, SyncedFile, SyncedWrites } from "../../src/ports/disk.ts";
-import { StateLostError } from "../../src/state/open.ts";
-import { Leftover } from "./leftovers.ts";
 import { type Crash, type PlayOptions, play } from "./play.ts";
 import { playOf } from "./plays.ts";
-import { FalseAlarm, StateDiffers } from "./world.ts";
+import { type Sign, signOf } from "./signs.ts";
 import { wrapped, wrappedFile } from "./wrapped-disk.ts";
-
-/** How a mistake may come to light. */
-type Sign = Rule | "state lost" | "state differs" | "false alarm" | "leftover";
 
 interface Canary extends Partial<PlayOptions> {
   readonly mistake: string;
@@ -166,16 +160,6 @@ const CANARIES: readonly Canary[] = [
       }),
   },
 ];
-
-/** What came to light. Anything that is no sign of a mistake is thrown on. */
-function signOf(error: unknown): Sign {
-  if (error instanceof Violation) return error.rule;
-  if (error instanceof StateLostError) return "state lost";
-  if (error instanceof FalseAlarm) return "false alarm";
-  if (error instanceof StateDiffers) return "state differs";
-  if (error instanceof Leftover) return "leftover";
-  throw error;
-}
 
 /** The sign by which the first of the plays that finds anything finds it. */
 async function firstSign(options: Omit<Canary, "mistake" | "signs">, context: TestContext): Promise<Sign | undefined> {

@@ -1,7 +1,9 @@
 /** Which plays are tried: by rule, so that every run tries the same. */
 import { SimRandom } from "../../sim/random.ts";
+import type { WorkerFate } from "../../sim/sim-worker.ts";
 import { type Crash, type Played, type PlayOptions, play } from "./play.ts";
 import type { Amounts } from "./workload.ts";
+import type { StorageCounts } from "./world.ts";
 
 /** Short enough to die at every one of its operations, and with a bit of everything: sealed files, snapshots, retention. */
 function shortPlayOf(seed: number, sync: "always" | "interval"): PlayOptions {
@@ -32,13 +34,18 @@ export function playOf(seed: number, amounts: Partial<Amounts>): PlayOptions {
 export interface Death {
   readonly kind: Crash["kind"];
   readonly sync: "always" | "interval";
+  /** Nothing leaves the log: of what does there are plays of their own. */
+  readonly withoutSegments?: boolean;
   /** 1: at every operation, 2: at every second one. */
   readonly every: number;
 }
 
 /** Dies at every operation of a short play, and again some time after. Answers the number of plays. */
-export async function dieAtEveryOperation(seed: number, { kind, sync, every }: Death): Promise<number> {
-  const options = shortPlayOf(seed, sync);
+export async function dieAtEveryOperation(
+  seed: number,
+  { kind, sync, every, withoutSegments = false }: Death,
+): Promise<number> {
+  const options = { ...shortPlayOf(seed, sync), withoutSegments };
   const [operations] = (await play(options)).operations;
   const random = new SimRandom(seed, "deaths");
   let plays = 0;
@@ -47,6 +54,77 @@ export async function dieAtEveryOperation(seed: number, { kind, sync, every }: D
     plays += 1;
   }
   return plays;
+}
+
+/**
+ * So many files are sealed that they become segments, and those a larger one, in each life that lasts: the turns of
+ * housekeeping seal a dozen files of one topic.
+ */
+export function segmentPlayOf(seed: number): PlayOptions {
+  return {
+    seed,
+    amounts: { idempotentProducers: 1, plainProducers: 0, requests: 4, adminSteps: 1, largestValueBytes: 200 },
+    settings: {
+      "wal.indexing.interval.ms": "4",
+      "snapshot.interval.bytes": "20000",
+      "log.retention.check.interval.ms": "60",
+    },
+    housekeeping: { times: 3, patienceMs: 0 },
+  };
+}
+
+/** What the plays of a test saw of the tiers. */
+export interface SegmentPlays {
+  plays: number;
+  readonly counts: StorageCounts;
+}
+
+function counted(played: readonly Played[]): SegmentPlays {
+  const [first, ...others] = played.map(({ counts }) => counts);
+  const sum = { ...first! };
+  for (const each of others) for (const key of Object.keys(sum) as (keyof StorageCounts)[]) sum[key] += each[key];
+  return { plays: played.length, counts: sum };
+}
+
+const KINDS = ["power", "kill", "error"] as const;
+
+/**
+ * Dies at every operation of a life in which files are sealed, converted, merged, registered and removed: of one kind after
+ * the other, since a dozen files go the same way. `every` 1: at each, 2: at each second one.
+ */
+export async function dieWhileTiersChange(seed: number, every: number): Promise<SegmentPlays> {
+  const options = segmentPlayOf(seed);
+  const whole = await play(options);
+  const random = new SimRandom(seed, "deaths");
+  const played = [whole];
+  for (let operation = 1 + (seed % every); operation <= whole.operations[0]!; operation += every) {
+    const kind = KINDS[(operation + seed) % KINDS.length]!;
+    const crashes = [{ operation, kind }, ...(random.chance(0.3) ? [dieSoon(random)] : [])];
+    played.push(await play({ ...options, crashes }));
+  }
+  return counted(played);
+}
+
+/** The storage worker alone crashes, or hangs, at each of its operations: the broker goes on, and nobody notices. */
+export async function loseWorkerAtEveryOperation(
+  seed: number,
+  fate: "crashes" | "hangs",
+  every: number,
+): Promise<SegmentPlays> {
+  const options = {
+    ...segmentPlayOf(seed),
+    housekeeping: { times: 3, patienceMs: fate === "crashes" ? 2_500 : 35_000 },
+  };
+  let operations = 0;
+  const count = (operation: number): WorkerFate => {
+    operations = Math.max(operations, operation);
+    return "lives";
+  };
+  const played = [await play({ ...options, workerFate: count })];
+  for (let doomed = 1; doomed <= operations; doomed += every) {
+    played.push(await play({ ...options, workerFate: (operation) => (operation === doomed ? fate : "lives") }));
+  }
+  return counted(played);
 }
 
 /** Dies at some operation of a short play, and then at every operation of the recovery. Answers the number of plays. */

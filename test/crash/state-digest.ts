@@ -6,6 +6,7 @@
  */
 import { toPosition } from "../../src/base/brands.ts";
 import type { PartitionLog } from "../../src/log/partition-log.ts";
+import type { Segment } from "../../src/log/segment.ts";
 import { FILLER_MIN_BYTES } from "../../src/log/wal-record.ts";
 import type { State } from "../../src/state/state.ts";
 import type { Slice } from "../../src/state/state-record.ts";
@@ -26,7 +27,12 @@ export function stateDigest(
     return { id, name, createdAtStart, overrides: [...overrides], partitions: partitions.map(partitionDigest) };
   });
   const folds = state.folds.map((fold) => [...fold.slices(() => toPosition(0))].map(sliceDigest).toSorted());
-  const whole = { clusterId, starts, nextProducerId, configs, topics, folds };
+  // Those that nothing refers to any more are forgotten by and by, and snapshots leave them out.
+  const segments = [...state.segments.values()]
+    .filter(({ users }) => users > 0)
+    .map(segmentDigest)
+    .toSorted();
+  const whole = { clusterId, starts, nextProducerId, configs, topics, folds, segments };
   return digest(whole);
 }
 
@@ -43,13 +49,19 @@ function digest(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? `${each}n` : each));
 }
 
+function segmentDigest({ name, sizeBytes, crc, level, batchBytes, liveBytes, users }: Segment): string {
+  return digest([name, sizeBytes, crc, level, batchBytes, liveBytes, users]);
+}
+
 function partitionDigest(partition: PartitionLog): unknown {
-  const { topicId, logStartOffset, endOffset, sizeBytes, epochs } = partition;
+  const { topicId, logStartOffset, endOffset, sizeBytes, epochs, cleanedTo, horizonMs } = partition;
   const ranges = partition.ranges.map(({ file, firstOffset, endOffset: end, sizeBytes: bytes, maxTimestamp }) => {
     return [file.name, firstOffset, end, bytes, maxTimestamp];
   });
   const producers = [...partition.producers.entries()].map(([id, { epoch, batches }]) => [id, epoch, batches]);
-  return { topicId, partition: partition.partition, logStartOffset, endOffset, sizeBytes, epochs, ranges, producers };
+  const cleaned = { cleanedTo, horizonMs };
+  const offsets = { logStartOffset, endOffset };
+  return { topicId, partition: partition.partition, ...offsets, sizeBytes, epochs, ranges, producers, ...cleaned };
 }
 
 const MAX_FILLER_BYTES = 512 + FILLER_MIN_BYTES;

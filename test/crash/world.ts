@@ -19,6 +19,7 @@ import type { Disk } from "../../src/ports/disk.ts";
 import type { State } from "../../src/state/state.ts";
 import { type Everything, readEverything } from "./read-everything.ts";
 import { StateJournal, stateDigest } from "./state-digest.ts";
+import { wrapped } from "./wrapped-disk.ts";
 
 export const PORT = 9092;
 
@@ -44,12 +45,30 @@ export interface WorldOptions {
   readonly wrapDisk?: (disk: Disk) => Disk;
   /** What becomes of storage workers, at each of their disk operations in a life. */
   readonly workerFate?: (operation: number) => WorkerFate;
+  /** Puts something between storage workers and the broker's disk. */
+  readonly wrapWorkerDisk?: (disk: Disk) => Disk;
   /** Nothing leaves the write-ahead log: the storage worker takes jobs, and does none. */
   readonly withoutSegments?: boolean;
   /** Sees each broker before anything is sent to it. */
   readonly onBroker?: (running: RunningBroker) => void;
   /** Leaves the folds alone, for canaries that clients must catch. */
   readonly withoutJournal?: boolean;
+}
+
+/** What became of batches on their way through the tiers, in all lives: plays without it prove nothing about it. */
+export interface StorageCounts {
+  /** State records that say that batches have moved: out of files of the log, and from segments to larger or cleaned ones. */
+  conversions: number;
+  merges: number;
+  compactions: number;
+  /** Segments that were removed: nothing referred to them any more, or nothing ever had. */
+  removals: number;
+  /** Files of the log that were removed. */
+  freed: number;
+  /** Lines that tell of workers that crashed or hung. */
+  workerDeaths: number;
+  /** Orphans that were found. */
+  orphans: number;
 }
 
 const IDLE_WORKER: ChildLauncher = { launch: () => ({ send: () => undefined, end: () => undefined }) };
@@ -78,6 +97,9 @@ export class World {
   isDamaged = false;
   /** The disk refuses something in this life. */
   diskFails = false;
+  readonly counts: StorageCounts = {
+    ...{ conversions: 0, merges: 0, compactions: 0, removals: 0, freed: 0, workerDeaths: 0, orphans: 0 },
+  };
   /** Why the broker of this life ended itself. */
   failure: unknown;
   readonly #options: WorldOptions;
@@ -127,14 +149,16 @@ export class World {
     const given = Object.keys(overrides).length > 0;
     const settings = given ? settingsOf({ ...SETTINGS, ...this.#options.settings, ...overrides }) : this.settings;
     const { clock, random, network } = process;
-    const disk = wrapDisk?.(process.disk) ?? process.disk;
+    const wrappedDisk = wrapDisk?.(process.disk) ?? process.disk;
+    const disk = this.#counting(wrappedDisk);
     const { workerFate: fate, withoutSegments } = this.#options;
-    this.workers = new SimWorkers({ clock, disk, ...(fate === undefined ? {} : { fate }) });
+    const workerDisk = this.#options.wrapWorkerDisk?.(wrappedDisk) ?? wrappedDisk;
+    this.workers = new SimWorkers({ clock, disk: workerDisk, ...(fate === undefined ? {} : { fate }) });
     const started = await this.simulation.run(() =>
       startBroker({
         ports: { clock, random, network, disk, storageWorker: withoutSegments === true ? IDLE_WORKER : this.workers },
         settings,
-        log: (line) => void this.lines.push(line),
+        log: (line) => this.#hear(line),
         fail: (error) => {
           this.failure ??= error;
           process.exit();
@@ -148,6 +172,7 @@ export class World {
     this.#running = started;
     this.model.life += 1;
     this.#compareFolds(started);
+    this.#countMoves(started);
     onBroker?.(started);
     return true;
   }
@@ -224,6 +249,37 @@ export class World {
     const result = await this.simulation.run((process) => work(process.disk));
     if (result === CRASHED) throw new Error("a crash is planned while the broker is down");
     return result;
+  }
+
+  #hear(line: string): void {
+    this.lines.push(line);
+    if (/the storage worker (ended|has shown no progress)/.test(line)) this.counts.workerDeaths += 1;
+    if (line.includes("belongs to nothing")) this.counts.orphans += 1;
+  }
+
+  /** `disk`, with what it removes counted. */
+  #counting(disk: Disk): Disk {
+    return wrapped(disk, {
+      remove: async (name) => {
+        await disk.remove(name);
+        if (name.endsWith(".segment")) this.counts.removals += 1;
+        if (name.endsWith(".wal")) this.counts.freed += 1;
+      },
+    });
+  }
+
+  #countMoves({ broker: { store } }: RunningBroker): void {
+    const append = store.append.bind(store);
+    store.append = (record) => {
+      if (record.type === 10) {
+        const { segments, topics } = record.value;
+        const isCompaction = topics.some(({ partitions }) => partitions.some(({ cleanedTo }) => cleanedTo !== -1));
+        if (isCompaction) this.counts.compactions += 1;
+        else if (segments.some(({ level }) => level > 0)) this.counts.merges += 1;
+        else this.counts.conversions += 1;
+      }
+      return append(record);
+    };
   }
 
   #compareFolds({ opened, broker }: RunningBroker): void {

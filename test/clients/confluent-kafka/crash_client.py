@@ -70,7 +70,8 @@ class ConfluentKafka(Library):
                         message.headers() or [],
                     )
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    unread.discard(message.partition())
+                    if message.offset() >= ends[message.partition()]:
+                        unread.discard(message.partition())
                 elif error.fatal() or error.code() > 0:
                     raise KafkaException(error)
                 # any other concerns the connection: the library goes on by itself

@@ -105,3 +105,13 @@ func TestARecordThatWasNotAcknowledgedMayBeMissing(t *testing.T) {
 		t.Fatalf("%q", checker.problems)
 	}
 }
+
+func TestARecordGoesThroughAFileAsItIs(t *testing.T) {
+	for index := range 100 {
+		record := recordAt(index, partitions, base)
+		again, rest := takeRecord(appendRecord(nil, record))
+		if len(rest) > 0 || difference(record, again) != "" || !record.Timestamp.Equal(again.Timestamp) {
+			t.Fatalf("record %d: %v became %v", index, record, again)
+		}
+	}
+}

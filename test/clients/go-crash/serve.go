@@ -58,6 +58,14 @@ func (s *server) execute(ctx context.Context, words []string) error {
 		return s.produce(ctx, production, int(numbers[0]), numbers[1], numbers[2:])
 	case "read":
 		return s.read(ctx, args[0], s.sent[args[1]])
+	case "send":
+		return s.send(ctx, args[0], args[1], args[2], args[3])
+	case "copy":
+		ends, err := numbersIn(args[2:])
+		if err != nil {
+			return err
+		}
+		return s.copy(ctx, args[0], args[1], ends)
 	default:
 		return fmt.Errorf("unknown command")
 	}

@@ -1,7 +1,14 @@
+import java.io.BufferedOutputStream;
 import java.io.BufferedReader;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import java.io.InputStreamReader;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -23,6 +30,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 /** The Java side of ../crash-suite.ts: commands on stdin, answers on stdout (../README.md). */
 public final class CrashClient {
   private static final int MAX_PROBLEMS = 10;
+  /** So many are acknowledged between two lines that say it. */
+  private static final int PROGRESS_RECORDS = 1_000;
   private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final long NOT_ACKNOWLEDGED = -2;
   private static final long WITHOUT_OFFSET = -1;
@@ -58,6 +67,8 @@ public final class CrashClient {
           produce(words[1], Integer.parseInt(words[2]), Long.parseLong(words[3]), words[4], words[5], checkpoints);
         }
         case "read" -> read(words[1], sent.get(words[2]));
+        case "send" -> send(words[1], words[2], Path.of(words[3]), Path.of(words[4]));
+        case "copy" -> copy(words[1], Path.of(words[2]), Arrays.stream(words).skip(3).mapToLong(Long::parseLong).toArray());
         default -> throw new IllegalArgumentException(line);
       }
     }
@@ -77,14 +88,7 @@ public final class CrashClient {
     Arrays.fill(offsets, NOT_ACKNOWLEDGED);
     sent.put(topic, new Sent(baseTimestamp, offsets));
     AtomicInteger acknowledged = new AtomicInteger();
-    Map<String, Object> config = Map.of(
-        "bootstrap.servers", address,
-        "acks", acks,
-        "enable.idempotence", acks.equals("all"),
-        "compression.type", codec,
-        "delivery.timeout.ms", 300_000,
-        "max.block.ms", 300_000);
-    try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
+    try (var producer = producer(codec, acks)) {
       for (int i = 0; i < count; i++) {
         int index = i;
         if (Arrays.stream(checkpoints).anyMatch(checkpoint -> checkpoint == index)) {
@@ -108,6 +112,74 @@ public final class CrashClient {
     System.out.println("produced " + acknowledged.get());
   }
 
+  private KafkaProducer<byte[], byte[]> producer(String codec, String acks) {
+    Map<String, Object> config = Map.of(
+        "bootstrap.servers", address,
+        "acks", acks,
+        "enable.idempotence", acks.equals("all"),
+        "compression.type", codec,
+        "delivery.timeout.ms", 300_000,
+        "max.block.ms", 300_000);
+    return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
+  }
+
+  /** Sends the records of a file, and writes where each of them is to another (../README.md). */
+  private void send(String topic, String codec, Path tape, Path offsetsFile) throws Exception {
+    List<ProducerRecord<byte[], byte[]>> records = RecordFile.read(topic, tape);
+    long[] offsets = new long[records.size()];
+    Arrays.fill(offsets, NOT_ACKNOWLEDGED);
+    AtomicInteger acknowledged = new AtomicInteger();
+    try (var producer = producer(codec, "all")) {
+      for (int i = 0; i < offsets.length; i++) {
+        int index = i;
+        producer.send(records.get(i), (metadata, failure) -> {
+          if (failure != null) {
+            System.err.println("record " + index + ": " + failure);
+            return;
+          }
+          offsets[index] = metadata.offset();
+          int count = acknowledged.incrementAndGet();
+          if (count % PROGRESS_RECORDS == 0) System.out.println("acknowledged " + count);
+        });
+      }
+      producer.flush();
+    }
+    ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES * offsets.length);
+    for (long offset : offsets) bytes.putLong(offset);
+    Files.write(offsetsFile, bytes.array());
+    System.out.println("sent " + acknowledged.get());
+  }
+
+  /** Writes the records of a topic to a file, each behind its offset. */
+  private void copy(String topic, Path file, long[] ends) throws Exception {
+    int records = 0;
+    try (var consumer = consumer(); var out = RecordFile.writeTo(file)) {
+      List<TopicPartition> assignment = assign(consumer, topic, ends.length);
+      while (assignment.stream().anyMatch(partition -> consumer.position(partition) < ends[partition.partition()])) {
+        for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofSeconds(1))) {
+          RecordFile.write(record, out);
+          records++;
+        }
+      }
+    }
+    System.out.println("copied " + records);
+  }
+
+  private KafkaConsumer<byte[], byte[]> consumer() {
+    Map<String, Object> config = Map.of(
+        "bootstrap.servers", address, "check.crcs", true, "enable.auto.commit", false, "auto.offset.reset", "none");
+    return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  }
+
+  /** All partitions, from their beginning. */
+  private static List<TopicPartition> assign(KafkaConsumer<byte[], byte[]> consumer, String topic, int partitions) {
+    List<TopicPartition> assignment =
+        IntStream.range(0, partitions).mapToObj(partition -> new TopicPartition(topic, partition)).toList();
+    consumer.assign(assignment);
+    assignment.forEach(partition -> consumer.seek(partition, 0));
+    return assignment;
+  }
+
   private void read(String topic, Sent expected) {
     int count = expected.offsets.length;
     long[] found = new long[count];
@@ -115,13 +187,8 @@ public final class CrashClient {
     int problems = 0;
     int records = 0;
     int duplicates = 0;
-    Map<String, Object> config = Map.of(
-        "bootstrap.servers", address, "check.crcs", true, "enable.auto.commit", false, "auto.offset.reset", "none");
-    try (var consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-      List<TopicPartition> assignment =
-          IntStream.range(0, partitions.get(topic)).mapToObj(partition -> new TopicPartition(topic, partition)).toList();
-      consumer.assign(assignment);
-      assignment.forEach(partition -> consumer.seek(partition, 0));
+    try (var consumer = consumer()) {
+      List<TopicPartition> assignment = assign(consumer, topic, partitions.get(topic));
       Map<TopicPartition, Long> ends = endOffsets(consumer, assignment, sent.get(topic));
       int[] previous = new int[assignment.size()];
       Arrays.fill(previous, -1);
@@ -223,5 +290,59 @@ public final class CrashClient {
     byte[] bytes = new byte[16384];
     for (int i = 0; i < bytes.length; i++) bytes[i] = (byte) (i * 167 + (i >> 8) * 31);
     return bytes;
+  }
+}
+
+/** Records in files: those to be sent, and those that were read, each behind its offset. ../README.md has the format. */
+final class RecordFile {
+  private RecordFile() {}
+
+  static List<ProducerRecord<byte[], byte[]>> read(String topic, Path tape) throws IOException {
+    List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
+    ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(tape));
+    while (bytes.hasRemaining()) {
+      int partition = bytes.getInt();
+      long timestamp = bytes.getLong();
+      byte[] key = take(bytes);
+      byte[] value = take(bytes);
+      List<Header> headers = new ArrayList<>();
+      for (int left = bytes.getInt(); left > 0; left--) {
+        String name = new String(take(bytes), StandardCharsets.UTF_8);
+        headers.add(new RecordHeader(name, take(bytes)));
+      }
+      records.add(new ProducerRecord<>(topic, partition, timestamp, key, value, headers));
+    }
+    return records;
+  }
+
+  private static byte[] take(ByteBuffer bytes) {
+    int size = bytes.getInt();
+    if (size < 0) return null;
+    byte[] taken = new byte[size];
+    bytes.get(taken);
+    return taken;
+  }
+
+  static DataOutputStream writeTo(Path file) throws IOException {
+    return new DataOutputStream(new BufferedOutputStream(Files.newOutputStream(file)));
+  }
+
+  static void write(ConsumerRecord<byte[], byte[]> record, DataOutputStream out) throws IOException {
+    out.writeLong(record.offset());
+    out.writeInt(record.partition());
+    out.writeLong(record.timestamp());
+    write(record.key(), out);
+    write(record.value(), out);
+    Header[] headers = record.headers().toArray();
+    out.writeInt(headers.length);
+    for (Header header : headers) {
+      write(header.key().getBytes(StandardCharsets.UTF_8), out);
+      write(header.value(), out);
+    }
+  }
+
+  private static void write(byte[] bytes, DataOutputStream out) throws IOException {
+    out.writeInt(bytes == null ? -1 : bytes.length);
+    if (bytes != null) out.write(bytes);
   }
 }
