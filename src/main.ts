@@ -21,7 +21,7 @@ import type { Address } from "./ports/network.ts";
 const STOP_DEADLINE_MS = 900;
 const PROGRESS_EVERY_MS = 1_000;
 /** Of the storage worker: the index of one file and the directory of one segment, above all. */
-const WORKER_HEAP_MEGABYTES = 256;
+const WORKER_HEAP_MEGABYTES = 512;
 const MIB = 1024 * 1024;
 
 /** Runs a broker until SIGTERM or SIGINT. Rejects when it cannot start; a failure later ends the process with 1. */

@@ -88,9 +88,9 @@ test("a folder with all there is: all well, everything was looked at", async () 
 test("canary: a flipped bit in any part of any file is damage, and names the file", async () => {
   for (const name of folder.names) {
     const { length } = folder.files.get(name)!;
-    // The ends, where headers and footers are, byte by byte; what lies between at 24 places.
-    const edge = 12;
-    for (let at = 0; at < length; at += at < edge || at >= length - edge ? 1 : Math.max(1, Math.floor(length / 24))) {
+    // The ends, where headers and footers are, byte by byte; what lies between at 16 places.
+    const edge = 8;
+    for (let at = 0; at < length; at += at < edge || at >= length - edge ? 1 : Math.max(1, Math.floor(length / 16))) {
       const report = await folder.flipped(name, at, check);
       assert.ok(!report.isWell, `byte ${at} of ${name}`);
       const stem = name.replace(/index$/, "wal");
@@ -259,4 +259,34 @@ test("hazard: a file that goes away while it is looked at, for something newer, 
     folder.files.set(gone, bytes);
   });
   assert.deepEqual([seen, opened, report.isWell], [["pause"], 2, true]);
+});
+
+test("hazard: beside a broker that seals, converts, merges, compacts and removes, nothing is damaged at any moment", async () => {
+  const settings = { ...SETTINGS, "snapshot.interval.bytes": "1", "segment.delete.delay.ms": "0" };
+  const lives = new BrokerLives({ settings: { ...settings, "log.retention.check.interval.ms": "50" } });
+  await lives.live(async ({ process: { disk }, connect, broker, pass }) => {
+    await createTopic(connect(), "plain", { partitions: 2 });
+    await createTopic(connect(), "clean", { configs: COMPACT });
+    let isDone = false;
+    const traffic = (async () => {
+      const client = connect();
+      for (let n = 0; n < 150; n += 1) {
+        await produce(client, { topic: "plain", partition: n % 2 }, [{ value: `${n}` }]);
+        await produce(client, { topic: "clean" }, [{ key: `${n % 7}`, value: `${n}` }]);
+        await pass(20);
+      }
+      isDone = true;
+    })();
+    let checks = 0;
+    for (; !isDone; checks += 1) {
+      const progress = (): void => undefined;
+      const report = await checkStorage({ disk, path: "/data", progress, pause: () => pass(50) });
+      assert.deepEqual(damageOf(report), [], `check ${checks}`);
+    }
+    await traffic;
+    const { metrics } = broker.storage;
+    assert.ok(checks > 10, `${checks} checks`);
+    for (const kind of ["convert", "merge", "compact"] as const) assert.ok(metrics.jobs[kind].ended.done > 1, kind);
+    assert.ok(metrics.segmentsRemoved > 10);
+  });
 });

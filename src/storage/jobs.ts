@@ -94,6 +94,8 @@ export interface JobResult {
 export interface JobFailure {
   readonly kind: "damaged" | "failed";
   readonly message: string;
+  /** The damaged one. */
+  readonly file?: string | undefined;
 }
 
 export type Answer =

@@ -27,6 +27,8 @@ import { JobError, WorkerClient } from "./worker-client.ts";
 
 /** Files that become segments at the same time. */
 const CONVERSIONS_AT_ONCE = 2;
+/** With more of them, one file after the other. */
+const MANY_PARTITIONS = 50_000;
 /** A log that grows faster has the disk and the processors for itself, until this share of the backlog's bound is used. */
 const BUSY_BYTES_PER_SECOND = 16 * 1024 * 1024;
 const BUSY_BACKLOG_SHARE = 1 / 8;
@@ -82,9 +84,12 @@ export class Storage {
   #lacksRoom = false;
   /** Segments that are not there any more, as the operator was told. */
   #missing: ReadonlySet<string> = new Set();
+  #holdsProducers = false;
   /** Names of segments that are being written. */
   readonly #writing = new Set<string>();
   #mergeDue = true;
+  /** Where the log stood when merges were planned last: as long as it stands there, nothing has changed. */
+  #plannedAt = -1;
   /** How fast the log grew last. */
   #rate: { readonly sinceMs: number; readonly position: number; readonly isBusy: boolean };
   #retryMs = FIRST_RETRY_MS;
@@ -104,7 +109,7 @@ export class Storage {
   start(): void {
     this.#options.store.files.indexed = () => this.#pump();
     const look = async (): Promise<void> => {
-      this.#mergeDue = true;
+      if (this.#plannedAt !== this.#options.store.wal.position) this.#mergeDue = true;
       this.#pump();
       await this.#collectGarbage();
     };
@@ -175,10 +180,25 @@ export class Storage {
     return this.#converting.size > 0 || this.#mergeActive;
   }
 
+  /** Says when producers have to wait, and when they do not any more: with less than half a backlog nobody is slowed. */
+  #tellOfBacklog(): void {
+    const { store, log } = this.#options;
+    const [bytes, boundBytes] = [this.backlogBytes, store.state.broker["wal.backlog.max.bytes"]];
+    if (!this.#holdsProducers && bytes >= boundBytes) {
+      log(`warning: ${bytes} bytes of log wait for becoming segments (wal.backlog.max.bytes): producers are held back`);
+      this.#holdsProducers = true;
+    } else if (this.#holdsProducers && bytes < boundBytes / 2) {
+      log("the log's backlog is below half of its bound again: producers are not held back any more");
+      this.#holdsProducers = false;
+    }
+  }
+
   /** Begins what can be begun. */
   #pump(): void {
     this.metrics.noteWaiting(this.#options.store.files.closed, this.#options.clock.monotonicMs());
-    if (this.#stopped || this.#waitsForRetry) return;
+    if (this.#stopped) return;
+    this.#tellOfBacklog();
+    if (this.#waitsForRetry) return;
     for (let begin = this.#next(); begin !== undefined; begin = this.#next()) {
       this.#inBackground(begin());
       if (this.#waitsForRetry) break;
@@ -189,7 +209,7 @@ export class Storage {
   #next(): (() => Promise<void>) | undefined {
     const { files } = this.#options.store;
     const isBusy = this.#isBusy();
-    if (this.#converting.size < (isBusy ? this.#conversionsWhenBusy() : CONVERSIONS_AT_ONCE)) {
+    if (this.#converting.size < (isBusy ? this.#conversionsWhenBusy() : this.#conversionsAtOnce())) {
       const file = files.closed.find(
         (each) => each.indexed && each.users > 0 && !this.#converting.has(each) && !this.#stuck.has(each),
       );
@@ -211,16 +231,22 @@ export class Storage {
     return this.#rate.isBusy;
   }
 
+  /** What a worker remembers of a file grows with the partitions in it. */
+  #conversionsAtOnce(): number {
+    return this.#options.store.state.partitionCount > MANY_PARTITIONS ? 1 : CONVERSIONS_AT_ONCE;
+  }
+
   #conversionsWhenBusy(): number {
     const boundBytes = this.#options.store.state.broker["wal.backlog.max.bytes"];
     const share = this.backlogBytes / boundBytes;
     if (share < BUSY_BACKLOG_SHARE) return 0;
-    return share < 2 * BUSY_BACKLOG_SHARE ? 1 : CONVERSIONS_AT_ONCE;
+    return share < 2 * BUSY_BACKLOG_SHARE ? 1 : this.#conversionsAtOnce();
   }
 
   #nextMerge(isBusy: boolean): (() => Promise<void>) | undefined {
     if (!this.#mergeDue) return undefined;
     this.#mergeDue = false;
+    this.#plannedAt = this.#options.store.wal.position;
     const plan = planMerge(this.#options.store.state, this.#merging, isBusy ? FAN_IN_WHEN_BUSY : FAN_IN);
     return plan === undefined ? undefined : () => this.#merge(plan);
   }
@@ -277,6 +303,7 @@ export class Storage {
     plan.outputs.forEach(({ groups }, output) => {
       for (const { topic, ranges } of groups) move.add({ topic, ranges, output });
     });
+    let bad: string | undefined;
     const outcome = await this.#run(
       move,
       () =>
@@ -302,11 +329,12 @@ export class Storage {
             })),
           })),
         }),
-      (message) => {
+      (message, file) => {
+        bad = file;
         this.#options.log(`error: ${message}; its segment is not merged with others`);
       },
     );
-    this.#ended(plan.inputs, outcome);
+    this.#ended(plan.inputs, outcome, bad);
     this.#pump();
   }
 
@@ -316,6 +344,7 @@ export class Storage {
     if (!(await this.#begin(inputs))) return;
     const identity = { id: newUuid(random), walPosition: Math.min(...inputs.map(({ walPosition }) => walPosition)) };
     const { config } = topic;
+    let bad: string | undefined;
     const outcome = await this.#run(
       {
         identities: [identity],
@@ -355,11 +384,12 @@ export class Storage {
             ),
           })),
         }),
-      (message) => {
+      (message, file) => {
+        bad = file;
         this.#options.log(`error: ${message}; topic ${topic.name} is not compacted`);
       },
     );
-    this.#ended(inputs, outcome);
+    this.#ended(inputs, outcome, bad);
     this.#compactionDue = outcome === "done";
     this.#pump();
   }
@@ -370,7 +400,7 @@ export class Storage {
     this.#inUse = new Set(inputs);
     this.#mergeActive = true;
     if (await this.#hasRoom(inputs)) return true;
-    this.#ended(inputs, "failed");
+    this.#ended(inputs, "failed", undefined);
     this.#pump();
     return false;
   }
@@ -388,9 +418,10 @@ export class Storage {
     return !lacksRoom;
   }
 
-  /** Ends the work on segments. Those with damage are not taken up again. */
-  #ended(inputs: readonly Segment[], outcome: Outcome): void {
-    if (outcome !== "damaged") for (const segment of inputs) this.#merging.delete(segment);
+  /** Ends the work on segments. The one with damage is not taken up again; all of them, where nobody knows which it is. */
+  #ended(inputs: readonly Segment[], outcome: Outcome, damaged: string | undefined): void {
+    const isBarred = ({ name }: Segment): boolean => outcome === "damaged" && (damaged ?? name) === name;
+    for (const segment of inputs) if (!isBarred(segment)) this.#merging.delete(segment);
     this.#inUse = new Set();
     this.#mergeActive = false;
     if (outcome === "done") this.#mergeDue = true;
@@ -400,7 +431,7 @@ export class Storage {
   async #run(
     move: Move,
     job: () => ReturnType<WorkerClient["run"]>,
-    damaged: (message: string) => void,
+    damaged: (message: string, file: string | undefined) => void,
   ): Promise<Outcome> {
     const { store, log } = this.#options;
     const names = move.identities.map(({ walPosition, id }) => segmentName(walPosition, id));
@@ -410,7 +441,7 @@ export class Storage {
       if (this.#stopped) return "failed";
       const records = move.records(result);
       if (records === undefined) {
-        damaged("the storage worker did not give what it should");
+        damaged("the storage worker did not give what it should", undefined);
         return "damaged";
       }
       for (const record of records) store.append(record);
@@ -420,7 +451,7 @@ export class Storage {
       if (!(error instanceof JobError)) throw error;
       if (this.#stopped) return "failed";
       if (error.kind === "damaged") {
-        damaged(error.message);
+        damaged(error.message, error.file);
         return "damaged";
       }
       log(`warning: ${error.message}; the storage worker tries again in ${this.#retryMs} ms`);

@@ -14,10 +14,12 @@ const STALL_MS = 30_000;
 export class JobError extends Error {
   override readonly name = "JobError";
   readonly kind: JobFailure["kind"];
+  readonly file: string | undefined;
 
-  constructor({ kind, message }: JobFailure) {
+  constructor({ kind, message, file }: JobFailure) {
     super(message);
     this.kind = kind;
+    this.file = file;
   }
 }
 

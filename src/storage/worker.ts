@@ -34,9 +34,10 @@ export class StorageWorker {
       this.#answer({ job, type: "done", result });
     } catch (error) {
       this.#output = undefined;
-      const kind = error instanceof CorruptionError ? "damaged" : "failed";
       const message = error instanceof Error ? error.message : String(error);
-      this.#answer({ job, type: "failed", failure: { kind, message } });
+      const file = error instanceof CorruptionError ? error.file : undefined;
+      const kind = file === undefined ? "failed" : "damaged";
+      this.#answer({ job, type: "failed", failure: { kind, message, file } });
     }
   }
 }

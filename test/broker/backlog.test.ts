@@ -16,7 +16,7 @@ const VALUE = "v".repeat(MIB / 4);
 test("producers are slowed before the backlog reaches its bound, wait at it, and go on when the worker is back", async () => {
   let fate: WorkerFate = "hangs";
   await new BrokerLives({ settings: SETTINGS, workerFate: () => fate }).live(async (world) => {
-    const { connect, broker, until, pass, simulation } = world;
+    const { connect, broker, until, pass, simulation, lines } = world;
     await createTopic(connect(), "t");
     const client = connect();
     const takenMs: number[] = [];
@@ -36,9 +36,12 @@ test("producers are slowed before the backlog reaches its bound, wait at it, and
     assert.equal(takenMs.length, held, "at the bound nothing more is taken");
     assert.ok(broker.storage.backlogBytes <= 6 * MIB);
     assert.ok((await fetch(connect(), { topic: "t" })).highWatermark >= held, "consumers are served all the same");
+    const told = (): number => lines.filter((line) => line.includes("producers are")).length;
+    assert.equal(told(), 1, "whoever runs the broker is told, once");
     fate = "lives";
     await sending;
     assert.equal(takenMs.length, 40);
     await until(() => broker.storage.backlogBytes < 2 * MIB);
+    await until(() => told() === 2);
   });
 });
