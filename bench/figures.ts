@@ -55,18 +55,26 @@ export interface Restart {
   /** From the start of the process to the first acknowledged record. */
   readonly seconds: number;
   readonly cpuSeconds: number;
+  /** From the start of the process until `ready` resolved. */
+  readonly readySeconds: number;
   /** Some seconds later. */
   readonly memoryBytes: number;
 }
 
-/** Starts a broker that has ended, on what it left. */
-export async function restart(broker: Broker, topic: string): Promise<Restart> {
+/** Starts a broker that has ended, on what it left. `ready` waits, behind the first acknowledgement, for all else. */
+export async function restart(
+  broker: Broker,
+  topic: string,
+  ready: () => Promise<void> = async () => {},
+): Promise<Restart> {
   const startMs = await broker.launch();
   await firstAcknowledgement(broker, topic);
   const seconds = (performance.now() - startMs) / 1000;
   const { cpuSeconds } = broker.usage();
+  await ready();
+  const readySeconds = (performance.now() - startMs) / 1000;
   await delay(AFTER_START_MS);
-  return { seconds, cpuSeconds, memoryBytes: broker.usage().memoryBytes };
+  return { seconds, cpuSeconds, readySeconds, memoryBytes: broker.usage().memoryBytes };
 }
 
 export function median(values: readonly number[]): number {

@@ -4,6 +4,7 @@
  *
  *     node bench/partitions.ts [--topics 2000] [--partitions 5] [--sides kafka,chronik] [--folder DIR]
  *
+ * `--scale` multiplies the records, `--idle-seconds` is how long the idle broker is watched: smaller ones for a quick look.
  * Both sides have their defaults (Kafka does not sync before it acknowledges), Chronik's data gets time to become segments.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -15,8 +16,8 @@ import { Broker, freePort } from "./brokers/broker.ts";
 import { brokerKind } from "./brokers/kinds.ts";
 import { installPublished } from "./brokers/published.ts";
 import { settleDisk } from "./cases.ts";
-import { figureTable, filesIn, load, megabytes, type Restart, restart, sumOf } from "./figures.ts";
-import { createTopic, topicNames } from "./load/topic.ts";
+import { figureTable, filesIn, load, megabytes, restart, sumOf } from "./figures.ts";
+import { createTopic, topicNames, untilLed } from "./load/topic.ts";
 import { driverProduce } from "./tools.ts";
 
 const TOPIC = "many";
@@ -72,7 +73,7 @@ class Side {
 
     await this.#broker.stop();
     await settleDisk();
-    this.#restarted("restart", await restart(this.#broker, `${TOPIC}-0`));
+    await this.#restart("restart");
     const producing = driverProduce(this.#broker, this.#load(100, 1024), {
       batchSizeBytes: 16_384,
       partitionsPerRequest: PARTITIONS_PER_REQUEST,
@@ -80,8 +81,7 @@ class Side {
     await delay(1_500);
     await this.#broker.kill();
     await producing;
-    this.#restarted("after kill -9", await restart(this.#broker, `${TOPIC}-0`));
-    // All of them have to be there again.
+    await this.#restart("after kill -9");
     await this.#produce("after all", { recordsPerPartition: 1, recordSizeBytes: 1024, batchSizeBytes: 1 });
     await this.#broker.stop();
   }
@@ -132,9 +132,15 @@ class Side {
     this.#note(`${when}: load`, load());
   }
 
-  #restarted(how: string, { seconds, cpuSeconds, memoryBytes }: Restart): void {
+  /** Ends and starts were the caller's; all partitions have to be there again. */
+  async #restart(how: string): Promise<void> {
+    const allLed = async (): Promise<void> => {
+      for (const topic of topicNames(TOPIC, topics)) await untilLed(this.#broker.endpoint, topic, partitions);
+    };
+    const { seconds, readySeconds, cpuSeconds, memoryBytes } = await restart(this.#broker, `${TOPIC}-0`, allLed);
     this.#note(`${how}: first acknowledgement, s`, seconds.toFixed(2));
-    this.#note(`${how}: CPU s`, cpuSeconds.toFixed(2));
+    this.#note(`${how}: every partition was seen to answer after, s`, readySeconds.toFixed(1));
+    this.#note(`${how}: CPU s to the first acknowledgement`, cpuSeconds.toFixed(2));
     this.#note(`${how}: memory, MB`, megabytes(memoryBytes));
     this.#note(`${how}: load`, load());
   }

@@ -16,6 +16,11 @@ export function topicNames(name: string, count: number): string[] {
 /** Creates a topic and waits until each of its partitions can be written and read. */
 export async function createTopic(address: BrokerAddress, topic: string, partitions: number): Promise<void> {
   checkCreateTopic(await ask(address, encodeCreateTopic(topic, partitions)));
+  await untilLed(address, topic, partitions);
+}
+
+/** Waits until each partition of a topic can be written and read: a moment after its creation, and after a start. */
+export async function untilLed(address: BrokerAddress, topic: string, partitions: number): Promise<void> {
   const positions = Array.from({ length: partitions }, (_, partition) => ({ partition, offset: 0 }));
   const probe = encodeFetch(topic, positions, NO_SESSION, { maxWaitMs: 0, maxBytes: 1, partitionMaxBytes: 1 });
   while (!isReady(await ask(address, probe))) await delay(POLL_INTERVAL_MS);
