@@ -24,10 +24,13 @@ function newFolder(): string {
   return path.join(root, String(folders));
 }
 
-async function stopInTime(broker: BrokerProcess): Promise<void> {
+/** After a kill the next start may find a segment that was being written, and says that it removes it. */
+const LEFTOVERS = /^segments\/\S+ belongs to nothing, an interrupted job left it: it is removed\n/gm;
+
+async function stopInTime(broker: BrokerProcess, expected = /$^/): Promise<void> {
   const began = performance.now();
   const { code, signal, stderr } = await broker.stop();
-  assert.deepEqual([code, signal, stderr], [0, null, ""]);
+  assert.deepEqual([code, signal, stderr.replace(expected, "")], [0, null, ""]);
   assert.ok(performance.now() - began < STOP_WITHIN_MS, `it took ${performance.now() - began} ms`);
 }
 
@@ -191,5 +194,5 @@ test("hazard: kill -9 in the middle of traffic loses nothing that was acknowledg
   );
   assert.equal(new Set(records.map(([, value]) => value)).size, records.length, "nothing twice");
   for (const [offset, value] of acknowledged) assert.deepEqual(records[offset], [offset, value]);
-  await stopInTime(broker);
+  await stopInTime(broker, LEFTOVERS);
 });
