@@ -23,6 +23,7 @@ import { rebuildIndex } from "./index-rebuild.ts";
 import type { FileRange, LogFile } from "./log-file.ts";
 import { LruCache } from "./lru-cache.ts";
 import type { PartitionLog } from "./partition-log.ts";
+import type { ReadTurns } from "./read-turns.ts";
 import { type Region, RegionCache } from "./region-cache.ts";
 import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "./wal-record.ts";
 
@@ -37,8 +38,6 @@ const REGION_MIN_SHARE = 1 / 8;
 /** Batches smaller than this are copied together: a view and an I/O vector each would cost more than the copy. */
 const SMALL_BATCH_BYTES = 4 * 1024;
 const MAX_OPEN_FILES = 64;
-/** Reads at once. Fewer than the threads that all file operations share, so that a sync always finds one free. */
-const MAX_READS_AT_ONCE = 2;
 
 /** What is wanted of one partition. */
 export interface BatchQuery {
@@ -74,7 +73,7 @@ export class BatchReader {
   readonly #budget: ByteBudget;
   readonly #indexes: LruCache<BatchIndex>;
   readonly #handles: LruCache<OpenFile>;
-  readonly #reads = new ByteBudget(MAX_READS_AT_ONCE);
+  readonly #turns: ReadTurns;
   readonly #regions: RegionCache;
   /** One file at a time is read for the index that it has lost. */
   readonly #rebuilds = new ByteBudget(1);
@@ -86,6 +85,7 @@ export class BatchReader {
   constructor(options: {
     readonly disk: Disk;
     readonly blocks: BlockCache;
+    readonly turns: ReadTurns;
     /** Half of it is for reads under way, half for regions. */
     readonly bufferBytes: number;
     readonly indexCacheBytes: number;
@@ -95,6 +95,7 @@ export class BatchReader {
     this.#disk = options.disk;
     this.#report = options.report;
     this.#blocks = options.blocks;
+    this.#turns = options.turns;
     this.#budget = new ByteBudget(options.bufferBytes / 2);
     this.#indexes = new LruCache(options.indexCacheBytes, () => undefined);
     this.#handles = new LruCache(MAX_OPEN_FILES, (open) => open.retire());
@@ -333,16 +334,13 @@ export class BatchReader {
     for (const batch of span) takeVerified(batch, bytes, batch.at - first.at, got);
   }
 
-  async #readInTurn(file: LogFile, bytes: Buffer, at: number): Promise<number> {
-    await this.#reads.acquire(1);
-    try {
-      const got = await this.#readFile(file, bytes, at);
+  #readInTurn(file: LogFile, bytes: Buffer, at: number): Promise<number> {
+    return this.#turns.read(bytes, at, async (piece, pieceAt) => {
+      const got = await this.#readFile(file, piece, pieceAt);
       this.reads += 1;
       this.readBytes += got;
       return got;
-    } finally {
-      this.#reads.release(1);
-    }
+    });
   }
 
   async #readFile(file: LogFile, bytes: Buffer, at: number): Promise<number> {

@@ -11,6 +11,7 @@ import { clampTimestamp } from "../log/batch-index.ts";
 import { BatchReader } from "../log/batch-reader.ts";
 import { BlockCache } from "../log/blocks.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
+import { ReadTurns } from "../log/read-turns.ts";
 import { Wal } from "../log/wal.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk, SyncedWrites } from "../ports/disk.ts";
@@ -94,6 +95,7 @@ export class Store {
     this.reader = new BatchReader({
       disk,
       blocks: this.blocks,
+      turns: new ReadTurns(clock, () => this.committedMs),
       bufferBytes: config["read.buffer.bytes"],
       indexCacheBytes: config["wal.index.cache.bytes"],
       report: options.report,
