@@ -147,7 +147,7 @@ export class SimDisk implements Disk {
       const numbers = parts.flatMap((part) => [part.length, part.byteOffset]);
       const aligned = [position, ...numbers].every((number) => number % alignmentBytes === 0);
       const own = parts.every((part) => allocated.has(part.buffer));
-      assert(aligned && own, "a synced write of bytes that are not aligned, or lie in other memory");
+      assert(aligned && own, "bytes that are not aligned, or lie in other memory");
     };
     return {
       alignmentBytes,
@@ -162,6 +162,20 @@ export class SimDisk implements Disk {
           name,
           () => new SimSyncedFile(this, this.fileSystem.create(name), { name, checkAligned }),
         ),
+      open: async (name) => {
+        const file = await this.open(name, "read");
+        return {
+          read: (into, position) => {
+            checkAligned([into], position);
+            return file.read(into, position);
+          },
+          write: (parts, position) => file.write(parts, position),
+          sync: () => file.sync(),
+          truncate: (sizeBytes) => file.truncate(sizeBytes),
+          sizeBytes: () => file.sizeBytes(),
+          close: () => file.close(),
+        };
+      },
     };
   }
 

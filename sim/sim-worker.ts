@@ -45,7 +45,7 @@ export class SimWorkers implements ChildLauncher {
       if (state === "alive" && fate === "crashes") end("the simulation let it crash");
       return state === "alive" ? (result as T) : new Promise<never>(() => undefined);
     };
-    const worker = new StorageWorker(gated(this.#options.disk, gate), (answer) => {
+    const worker = new StorageWorker(gated(this.#options.disk, gate), clock, (answer) => {
       if (state !== "alive") return;
       const copy: unknown = structuredClone(answer);
       clock.defer(() => {
@@ -74,7 +74,11 @@ function gated(disk: Disk, gate: Gate): Disk {
     syncedWrites: (folder) =>
       gate(async () => {
         const writes = await disk.syncedWrites(folder);
-        return { ...writes, create: (name) => gate(async () => gatedSynced(await writes.create(name), gate)) };
+        return {
+          ...writes,
+          create: (name) => gate(async () => gatedSynced(await writes.create(name), gate)),
+          open: (name) => gate(async () => gatedFile(await writes.open(name), gate)),
+        };
       }),
     list: (folder) => gate(() => disk.list(folder)),
     makeFolder: (folder) => gate(() => disk.makeFolder(folder)),

@@ -2,6 +2,7 @@
 import os from "node:os";
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
+import { createNodeClock } from "./io/node-clock.ts";
 import { createNodeDisk } from "./io/node-disk.ts";
 import type { Request } from "./storage/jobs.ts";
 import { StorageWorker } from "./storage/worker.ts";
@@ -16,5 +17,5 @@ try {
   // not allowed here: then it competes with the broker on equal terms
 }
 const port = parentPort!;
-const worker = new StorageWorker(createNodeDisk(folder), (answer) => port.postMessage(answer));
+const worker = new StorageWorker(createNodeDisk(folder), createNodeClock(), (answer) => port.postMessage(answer));
 port.on("message", (request: Request) => void worker.take(request));

@@ -22,14 +22,16 @@ declare const WebAssembly: {
   readonly Memory: new (limits: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
 };
 
-export interface DirectWrites extends Omit<SyncedWrites, "create"> {
-  /** Creates the file for such writes; fails when it exists. */
+export interface DirectWrites extends Pick<SyncedWrites, "alignmentBytes" | "allocate"> {
+  /** Creates a file for such writes; fails when it exists. */
+  readonly createFlags: number;
+  /** Opens a file for such reads. */
   readonly openFlags: number;
 }
 
 /** How to write in `folder` so, or undefined when that is not possible there. Leaves nothing behind. */
 export function directWrites(folder: string): DirectWrites | undefined {
-  const { O_RDWR, O_CREAT, O_EXCL, O_DIRECT, O_DSYNC } = fs.constants;
+  const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DIRECT, O_DSYNC } = fs.constants;
   // Other systems lack the flag, or do not flush the device's cache for the other.
   if (process.platform !== "linux" || O_DIRECT === undefined || O_DSYNC === undefined) return undefined;
   const probe = path.join(folder, PROBE_NAME);
@@ -38,7 +40,7 @@ export function directWrites(folder: string): DirectWrites | undefined {
     const alignmentBytes = ALIGNMENTS.find((alignment) => canWrite(probe, flags, alignment));
     fs.rmSync(probe, { force: true });
     if (alignmentBytes === undefined) return undefined;
-    return { alignmentBytes, allocate: alignedBuffer, openFlags: flags | O_EXCL };
+    return { alignmentBytes, allocate: alignedBuffer, createFlags: flags | O_EXCL, openFlags: O_RDONLY | O_DIRECT };
   } catch {
     return undefined; // whatever it is: the other way works wherever any file does
   }

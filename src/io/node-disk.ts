@@ -60,9 +60,15 @@ class NodeDisk implements Disk {
         alignmentBytes: 1,
         allocate: (sizeBytes) => Buffer.allocUnsafeSlow(sizeBytes),
         create: async (name) => new WriteAndSync(await this.create(name), this.#filePath(name)),
+        open: (name) => this.open(name, "read"),
       };
     }
-    return { ...direct, create: (name) => this.#openFile("create", name, direct.openFlags) };
+    const { alignmentBytes, createFlags, openFlags } = direct;
+    return {
+      ...direct,
+      create: (name) => this.#openFile("create", name, createFlags),
+      open: (name) => this.#openFile("open", name, openFlags, alignmentBytes),
+    };
   }
 
   async list(folder: string): Promise<string[]> {
@@ -124,10 +130,10 @@ class NodeDisk implements Disk {
     return attempt("read the free space of", this.#root, () => call((done) => fs.statfs(this.#root, done)));
   }
 
-  async #openFile(operation: string, name: string, flags: string | number): Promise<DiskFile> {
+  async #openFile(operation: string, name: string, flags: string | number, alignmentBytes?: number): Promise<DiskFile> {
     const full = this.#filePath(name);
     const fd = await attempt(operation, full, () => call<number>((done) => fs.open(full, flags, done)));
-    return new NodeFile(fd, full);
+    return new NodeFile(fd, full, alignmentBytes);
   }
 
   #filePath(name: string): string {
@@ -148,17 +154,20 @@ class NodeDisk implements Disk {
 class NodeFile implements DiskFile {
   readonly #fd: number;
   readonly #path: string;
+  readonly #alignmentBytes: number;
   #inFlight = 0;
   #closed: Promise<void> | undefined;
   #idle: (() => void) | undefined;
 
-  constructor(fd: number, fullPath: string) {
+  /** `alignmentBytes`: of reads, when it was opened for such. */
+  constructor(fd: number, fullPath: string, alignmentBytes = 1) {
     this.#fd = fd;
     this.#path = fullPath;
+    this.#alignmentBytes = alignmentBytes;
   }
 
   read(into: Uint8Array, position: number): Promise<number> {
-    return this.#perform("read", () => readFully(this.#fd, into, position));
+    return this.#perform("read", () => readFully(this.#fd, into, position, this.#alignmentBytes));
   }
 
   write(parts: readonly Uint8Array[], position: number): Promise<void> {
@@ -251,13 +260,13 @@ function closedFile(operation: string, fullPath: string): IoError {
   return ioError(Object.assign(new Error("closed"), { code: "EBADF" }), operation, fullPath);
 }
 
-/** A read may give less than asked for before the end of the file; only 0 is the end. */
-async function readFully(fd: number, into: Uint8Array, position: number): Promise<number> {
+/** A read may give less than asked for before the end of the file; only 0 is the end, or what is not aligned. */
+async function readFully(fd: number, into: Uint8Array, position: number, alignmentBytes: number): Promise<number> {
   let filled = 0;
   while (filled < into.length) {
     const size = await call<number>((done) => fs.read(fd, into, filled, into.length - filled, position + filled, done));
-    if (size === 0) break;
     filled += size;
+    if (size === 0 || size % alignmentBytes !== 0) break;
   }
   return filled;
 }

@@ -18,7 +18,7 @@
  * Version 1 is read by `wal-record-v1.ts` and never written.
  */
 import { crc32c, crc32cCombine, crc32cShort } from "../base/crc32c.ts";
-import { BATCH_CRC_START, batchCrc } from "../protocol/record-batch.ts";
+import { BATCH_CRC_START, BATCH_HEADER_BYTES, batchCrc } from "../protocol/record-batch.ts";
 
 export const WAL_MAGIC = 0xca7e;
 export const RECORD_HEADER_BYTES = 12;
@@ -217,6 +217,26 @@ export function verifiedRecordBytes(buffer: Buffer, at: number, end: number): nu
   if (version === VERSION_STATE && totalBytes < STATE_FIELDS_OFFSET) return 0;
   if (version === VERSION_GROUP && totalBytes !== GROUP_HEADER_BYTES) return 0;
   return recordCrc(buffer, at, totalBytes) === buffer.readUInt32LE(at + CRC_AT) ? totalBytes : 0;
+}
+
+/**
+ * As `verifiedRecordBytes`, of the record of one batch, without going over the batch: the checksum that its producer gave it
+ * is taken for its bytes. So the record is what was written if they match that checksum, which is for the caller to see.
+ */
+export function claimedBatchRecordBytes(buffer: Buffer, at: number, end: number): number {
+  if (end - at < BATCH_FIXED_BYTES || buffer.readUInt16LE(at) !== WAL_MAGIC) return 0;
+  if (buffer[at + 2] !== VERSION_BATCH || (buffer[at + 3]! & FLAG_SEVERAL) !== 0) return 0;
+  const totalBytes = RECORD_HEADER_BYTES + buffer.readUInt32LE(at + 4);
+  const dataAt = at + batchDataOffset(buffer.readUInt16LE(at + RECORD_HEADER_BYTES));
+  if (totalBytes > end - at || dataAt > at + totalBytes) return 0;
+  const dataBytes = buffer.readUInt32LE(dataAt - 4);
+  const dataEnd = dataAt + dataBytes;
+  if (dataBytes < BATCH_HEADER_BYTES || dataEnd > at + totalBytes) return 0;
+  const before = crc32cShort(buffer, at + RECORD_HEADER_BYTES, dataAt);
+  const upToData = crc32cCombine(before, wholeBatchCrc(buffer, dataAt, dataBytes), dataBytes);
+  const body = crc32cShort(buffer, dataEnd, at + totalBytes, upToData);
+  const crc = crc32cCombine(crc32cShort(buffer, at, at + CRC_AT), body, totalBytes - RECORD_HEADER_BYTES);
+  return crc === buffer.readUInt32LE(at + CRC_AT) ? totalBytes : 0;
 }
 
 /** A batch record, taken apart in place. `dataAt` and `dataBytes` delimit the Kafka batch in the same buffer. */

@@ -103,7 +103,10 @@ export type Answer =
   | { readonly job: number; readonly type: "done"; readonly result: JobResult }
   | { readonly job: number; readonly type: "failed"; readonly failure: JobFailure };
 
-export interface Request {
+/** A job, or how much longer than its work on the disk each pause is from now on (0: no pauses). */
+export type Request = JobRequest | { readonly paceFactor: number };
+
+export interface JobRequest {
   readonly job: number;
   readonly work: Job;
 }

@@ -76,7 +76,10 @@ export class InputSegments {
 }
 
 /** Opens a file that is to be there. @throws CorruptionError when it is not: trying again would not help. */
-export async function openInput(disk: Disk, name: string): Promise<DiskFile> {
+export async function openInput(
+  disk: { open(name: string, access: "read"): Promise<DiskFile> },
+  name: string,
+): Promise<DiskFile> {
   try {
     return await disk.open(name, "read");
   } catch (error) {

@@ -9,7 +9,13 @@ import { CorruptionError } from "../log/corruption.ts";
 import { SEGMENT_HEADER_BYTES } from "../log/segment.ts";
 import { RECORD_HEADER_BYTES, readBatchRecord, recordBytesClaimed, verifiedRecordBytes } from "../log/wal-record.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
-import { batchBaseOffset, batchCrcMatches, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
+import {
+  BATCH_HEADER_BYTES,
+  batchBaseOffset,
+  batchCrcMatches,
+  batchOffsetCount,
+  batchSizeBytes,
+} from "../protocol/record-batch.ts";
 import { bySegmentOrder } from "./convert.ts";
 import {
   DIRECTORY_ROW_BYTES,
@@ -22,8 +28,6 @@ import {
   SEGMENT_VERSION,
 } from "./segment-format.ts";
 import { SequentialReader } from "./sequential-reader.ts";
-
-const SMALLEST_BATCH_BYTES = 61;
 
 export interface VerifiedSegment {
   readonly directory: Directory;
@@ -153,9 +157,9 @@ async function verifyRange(
     let maxTimestamp = Number.NEGATIVE_INFINITY;
     const dataEnd = record.dataAt + record.dataBytes;
     for (let batchAt = record.dataAt; batchAt < dataEnd || batchAt === record.dataAt; ) {
-      const batchBytes = dataEnd - batchAt < SMALLEST_BATCH_BYTES ? 0 : batchSizeBytes(bytes, batchAt);
+      const batchBytes = dataEnd - batchAt < BATCH_HEADER_BYTES ? 0 : batchSizeBytes(bytes, batchAt);
       const isGood =
-        batchBytes >= SMALLEST_BATCH_BYTES &&
+        batchBytes >= BATCH_HEADER_BYTES &&
         batchBytes <= dataEnd - batchAt &&
         batchCrcMatches(bytes, batchAt, batchBytes) &&
         batchBaseOffset(bytes, batchAt) >= nextOffset;

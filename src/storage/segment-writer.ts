@@ -17,7 +17,7 @@ import {
   wholeBatchCrc,
   writeBatchRecordFrame,
 } from "../log/wal-record.ts";
-import type { Disk, SyncedFile, SyncedWrites } from "../ports/disk.ts";
+import type { Disk, DiskFile, SyncedFile, SyncedWrites } from "../ports/disk.ts";
 import { batchBaseOffset, batchOffsetCount } from "../protocol/record-batch.ts";
 import { type DirectoryRow, encodeHeader, encodeTail, paddingBytes, type SegmentIdentity } from "./segment-format.ts";
 
@@ -32,6 +32,7 @@ export class SegmentOutput {
   readonly disk: Disk;
   readonly #writes: SyncedWrites;
   readonly #free: Buffer[] = [];
+  #freeWindow: Buffer | undefined;
 
   constructor(disk: Disk, writes: SyncedWrites) {
     this.disk = disk;
@@ -44,6 +45,23 @@ export class SegmentOutput {
 
   create(name: string): Promise<SyncedFile> {
     return this.#writes.create(name);
+  }
+
+  /** Opens a file to be read past the system's memory: alignment is as for writes, memory as that of windows. */
+  open(name: string): Promise<DiskFile> {
+    return this.#writes.open(name);
+  }
+
+  /** Memory of at least this size: the window that was used last, if it is large enough. */
+  takeWindow(sizeBytes: number): Buffer {
+    const free = this.#freeWindow;
+    this.#freeWindow = undefined;
+    if (free !== undefined && free.length >= sizeBytes) return free;
+    return this.#writes.allocate(Math.ceil(sizeBytes / this.alignmentBytes) * this.alignmentBytes);
+  }
+
+  giveWindow(window: Buffer): void {
+    this.#freeWindow = window;
   }
 
   takeChunk(): Buffer {

@@ -32,6 +32,14 @@ const MANY_PARTITIONS = 50_000;
 /** A log that grows faster has the disk and the processors for itself, until this share of the backlog's bound is used. */
 const BUSY_BYTES_PER_SECOND = 16 * 1024 * 1024;
 const BUSY_BACKLOG_SHARE = 1 / 8;
+/** The log is being written as long as its last commit is no older. */
+const LIVE_MS = 1_000;
+/** The worker's pauses, times its work on the disk, while the log is written: fewer the more of the backlog's bound is used ... */
+const PACE_FACTOR = 4;
+/** ... and none from this share on. */
+const UNPACED_BACKLOG_SHARE = 1 / 2;
+/** How often the pace is set while the worker works. */
+const PACE_MS = 200;
 /** How long the growth of the log is measured. */
 const RATE_WINDOW_MS = 1_000;
 /** How often is looked for what has become due by time alone. */
@@ -217,6 +225,21 @@ export class Storage {
     }
     if (this.#busy) return undefined;
     return this.#nextCompaction() ?? this.#nextMerge(isBusy);
+  }
+
+  /** The worker leaves the disk to the log while that is written, unless it falls behind. */
+  #setPace(): void {
+    const { store, clock } = this.#options;
+    const isLive = clock.monotonicMs() - store.committedMs < LIVE_MS;
+    const share = this.backlogBytes / store.state.broker["wal.backlog.max.bytes"];
+    const factor = PACE_FACTOR * Math.max(0, 1 - share / UNPACED_BACKLOG_SHARE);
+    this.#worker.paceFactor = isLive ? Math.round(factor * 4) / 4 : 0;
+    this.#timers.get("pace")?.cancel();
+    if (this.#worker.isBusy)
+      this.#timers.set(
+        "pace",
+        clock.schedule(PACE_MS, () => this.#setPace()),
+      );
   }
 
   /** Whether what can wait should. */
@@ -437,7 +460,9 @@ export class Storage {
     const names = move.identities.map(({ walPosition, id }) => segmentName(walPosition, id));
     for (const name of names) this.#writing.add(name);
     try {
-      const result = await job();
+      const working = job();
+      this.#setPace();
+      const result = await working;
       if (this.#stopped) return "failed";
       const records = move.records(result);
       if (records === undefined) {

@@ -14,6 +14,7 @@ const RESULT = { segments: [] };
 class FakeChild {
   readonly events: ChildEvents;
   readonly jobs: number[] = [];
+  readonly paces: number[] = [];
   isEnded = false;
 
   constructor(events: ChildEvents) {
@@ -21,7 +22,9 @@ class FakeChild {
   }
 
   send(message: unknown): void {
-    this.jobs.push((message as Request).job);
+    const request = message as Request;
+    if ("paceFactor" in request) this.paces.push(request.paceFactor);
+    else this.jobs.push(request.job);
   }
 
   end(): void {
@@ -165,4 +168,17 @@ test("stopped: the worker is ended, what it was doing is given up, and nothing i
   assert.deepEqual(lines, [], "which is no news");
   assert.match(await outcome(client.run(WORK)), /the broker stops/);
   assert.equal(children.length, 1);
+});
+
+test("the worker is told its pace when that changes, and one that is launched later, too", async () => {
+  client.paceFactor = 2;
+  const first = client.run(WORK);
+  client.paceFactor = 2;
+  client.paceFactor = 0;
+  client.paceFactor = 3;
+  assert.deepEqual(children[0]!.paces, [2, 0, 3]);
+  children[0]!.events.ended("it is over");
+  await assert.rejects(first, JobError);
+  void client.run(WORK).catch(() => undefined);
+  assert.deepEqual(children[1]!.paces, [3]);
 });

@@ -39,6 +39,7 @@ export class WorkerClient {
   readonly #pending = new Map<number, Pending>();
   #child: Child | undefined;
   #jobs = 0;
+  #paceFactor = 0;
   #stopped = false;
 
   constructor(options: {
@@ -71,6 +72,18 @@ export class WorkerClient {
     });
   }
 
+  /** How much longer than its work on the disk each of the worker's pauses is. */
+  set paceFactor(factor: number) {
+    if (factor === this.#paceFactor) return;
+    this.#paceFactor = factor;
+    this.#child?.send({ paceFactor: factor });
+  }
+
+  /** Whether it does something. */
+  get isBusy(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** Ends the worker; what it was doing is given up. */
   stop(): void {
     this.#stopped = true;
@@ -92,6 +105,7 @@ export class WorkerClient {
       },
     });
     this.#metrics.workersLaunched += 1;
+    if (this.#paceFactor !== 0) child.send({ paceFactor: this.#paceFactor });
     return child;
   }
 

@@ -8,7 +8,7 @@ import { SimRandom } from "../../sim/random.ts";
 import type { FileRange } from "../../src/log/log-file.ts";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import { Segment } from "../../src/log/segment.ts";
-import { type Disk, IoError, type SyncedFile } from "../../src/ports/disk.ts";
+import { type Disk, type DiskFile, IoError, type SyncedFile } from "../../src/ports/disk.ts";
 import { batchSizeBytes, setBatchCrc } from "../../src/protocol/record-batch.ts";
 import { MovePlan } from "../../src/storage/move.ts";
 import { SegmentWriter } from "../../src/storage/segment-writer.ts";
@@ -80,11 +80,17 @@ function flipping(file: SyncedFile, allocate: (sizeBytes: number) => Buffer): Sy
 /** As if a worker had read back what it meant to write, and not what is there. */
 function withoutReadingBack(disk: Disk): Disk {
   const meant = new Map<string, Buffer>();
+  const asMeant = (name: string, file: DiskFile): DiskFile => {
+    const bytes = meant.get(name);
+    if (bytes === undefined) return file;
+    return wrappedFile(file, { read: (into, position) => file.sizeBytes().then(() => bytes.copy(into, 0, position)) });
+  };
   return wrapped(disk, {
     syncedWrites: async (folder) => {
       const writes = await disk.syncedWrites(folder);
       return {
         ...writes,
+        open: async (name) => asMeant(name, await writes.open(name)),
         create: async (name) => {
           const file = await writes.create(name);
           const bad = flipping(file, writes.allocate);
@@ -99,14 +105,7 @@ function withoutReadingBack(disk: Disk): Disk {
         },
       };
     },
-    open: async (name, access) => {
-      const file = await disk.open(name, access);
-      const bytes = meant.get(name);
-      if (bytes === undefined) return file;
-      return wrappedFile(file, {
-        read: (into, position) => file.sizeBytes().then(() => bytes.copy(into, 0, position)),
-      });
-    },
+    open: async (name, access) => asMeant(name, await disk.open(name, access)),
   });
 }
 
@@ -178,10 +177,16 @@ describe("canaries of the tiers", () => {
   it("hazard: log deleted although the upload failed: catch a broker that frees a file before its segment is registered", async (context) => {
     const wrapWorkerDisk = (disk: Disk): Disk =>
       wrapped(disk, {
-        open: async (name, access) => {
-          const file = await disk.open(name, access);
-          if (name.endsWith(".wal")) await disk.remove(name);
-          return file;
+        syncedWrites: async (folder) => {
+          const writes = await disk.syncedWrites(folder);
+          return {
+            ...writes,
+            open: async (name) => {
+              const file = await writes.open(name);
+              if (name.endsWith(".wal")) await disk.remove(name);
+              return file;
+            },
+          };
         },
       });
     const sign = await firstSign(context, { wrapDisk: tolerant, wrapWorkerDisk }, "kill");

@@ -115,6 +115,7 @@ class HeldDisk {
         return {
           alignmentBytes: writes.alignmentBytes,
           allocate: (sizeBytes) => writes.allocate(sizeBytes),
+          open: (name) => writes.open(name),
           create: async (name) => {
             const file = await writes.create(name);
             return {

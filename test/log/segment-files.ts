@@ -27,7 +27,13 @@ export async function writeSegment(folder: MemoryFolder, ranges: readonly Segmen
     close: async () => undefined,
   };
   const allocate = (sizeBytes: number): Buffer => Buffer.alloc(sizeBytes);
-  const output = new SegmentOutput(folder.asDisk(), { alignmentBytes: 512, allocate, create: async () => file });
+  const disk = folder.asDisk();
+  const output = new SegmentOutput(disk, {
+    alignmentBytes: 512,
+    allocate,
+    create: async () => file,
+    open: (name) => disk.open(name, "read"),
+  });
   const writer = await SegmentWriter.create(output, { id: SEGMENT_ID, walPosition: SEGMENT_WAL_POSITION });
   for (const { topicId, topic, partition = 0, batches } of ranges) {
     const last = batches.at(-1)!;

@@ -29,6 +29,7 @@ export function memoryOutput(folder: MemoryFolder, alignmentBytes = 1): SegmentO
     alignmentBytes,
     allocate: (sizeBytes) => Buffer.alloc(sizeBytes),
     create: (name) => disk.create(name),
+    open: (name) => disk.open(name, "read"),
   });
 }
 
