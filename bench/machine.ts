@@ -49,14 +49,14 @@ export async function readVersions(needs: { readonly librdkafka: boolean }): Pro
   };
 }
 
-/** "ext4 on /dev/vda: solid state, write back cache", as far as the kernel says it. */
+/** "ext4 on /dev/vda, write back cache, rotational=0", as the kernel says it; a virtual disk may claim to rotate. */
 async function diskOf(folder: string): Promise<string> {
   const [, line = ""] = (await outputOf("df", ["--output=fstype,source", folder])).split("\n");
   const [fileSystem = "unknown", device = "unknown"] = line.trim().split(/\s+/);
   const queue = queueFolder(basename(device));
   if (queue === undefined) return `${fileSystem} on ${device}`;
   const read = (name: string): string => readFileSync(join(queue, name), "utf8").trim();
-  return `${fileSystem} on ${device}: ${read("rotational") === "1" ? "rotating" : "solid state"}, ${read("write_cache")} cache`;
+  return `${fileSystem} on ${device}, ${read("write_cache")} cache, rotational=${read("rotational")}`;
 }
 
 /** Where the kernel describes a disk; a partition is described with its disk. */

@@ -20,13 +20,19 @@ export function fetchCase(load: Load, readers: number): BenchCase {
 }
 
 export function consumerCase(load: Load): BenchCase {
-  return catchUp(load, "ConsumerPerformance, one consumer, from the beginning", (broker, { topic, recordCount }) =>
-    consumerPerformance(broker, topic, recordCount),
+  return catchUp(
+    load,
+    "ConsumerPerformance, one consumer, from the beginning, timed from the rebalance on",
+    (broker, { topic, recordCount }) => consumerPerformance(broker, topic, recordCount),
   );
 }
 
 export function librdkafkaConsumeCase(load: Load): BenchCase {
-  return catchUp(load, "librdkafka with its defaults, one consumer, from the beginning", librdkafkaConsume);
+  return catchUp(
+    load,
+    "librdkafka with its defaults, one consumer, from the beginning, timed from the first record on",
+    librdkafkaConsume,
+  );
 }
 
 function catchUp(load: Load, who: string, tool: (broker: Broker, load: ProduceLoad) => Promise<ToolRun>): BenchCase {

@@ -4,7 +4,7 @@ export type Attributes = Readonly<Record<string, string | number>>;
 
 export const FONT_SIZE = 12;
 /** A letter of the fonts below is about this wide; labels get room by it. */
-const LETTER_WIDTH = 6.6;
+const LETTER_WIDTH = 7.2;
 const FONT = "Helvetica, Arial, sans-serif";
 const INK = "#333333";
 

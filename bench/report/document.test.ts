@@ -55,12 +55,26 @@ test("a page says what was measured, where, how, and what came of it", () => {
   }
   assert.equal(
     row(text, "|start|first acknowledgement, s||"),
-    "|start|first acknowledgement, s||≤ 0.5||0.25|goal reached|",
+    "|start|first acknowledgement, s||≤ 0.5||0.25||goal reached|",
   );
   assert.equal(row(text, "|start|first acknowledgement, s|4.00"), "|start|first acknowledgement, s|4.00|0.25|0.06|");
   assert.ok(text.includes("](benchmarks/memory.svg)"));
   assert.ok(text.includes("- `start`: process start to"));
   assert.ok(!text.includes("another scale"));
+});
+
+test("a ratio stands beside the medians that it is made of", () => {
+  const sample = (side: string, idleCpuPercent: number): Sample => ({
+    side,
+    round: 1,
+    caseName: "idle-consumers",
+    measurements: { idleCpuPercent },
+  });
+  const text = page(run(1, { samples: [sample("kafka", 5), sample("chronik", 4)] }));
+  assert.match(
+    row(text, "|idle-consumers|idle CPU, % of a core|kafka|") ?? "",
+    /\|≤ 1\|\|0\.80\|4\.0 : 5\.0\|goal reached\|/,
+  );
 });
 
 test("a missed target, a failure and a small scale are shown", () => {

@@ -5,9 +5,10 @@ import { CASES } from "../cases.ts";
 import { figureTable } from "../figures.ts";
 import type { Machine } from "../machine.ts";
 import { METRICS } from "../metrics.ts";
+import { CHRONIK } from "../sides.ts";
 import { type Plot, plotsOf } from "./plots.ts";
 import { type Run, samplesOf, sidesOf } from "./results.ts";
-import type { Sample } from "./samples.ts";
+import { type Sample, spreadOf } from "./samples.ts";
 import { spreadText, tableOf } from "./table.ts";
 import { type Judgement, judge, TARGETS } from "./targets.ts";
 
@@ -115,8 +116,9 @@ function targetText(syncP99Ms: number): string {
 
 function targetTable(samples: readonly Sample[], syncP99Ms: number): string {
   const judgements = TARGETS.map((target) => judge(target, samples, syncP99Ms));
-  const head = ["case", "figure", "against", "goal", "floor", "measured", ""];
-  const table = figureTable(head, judgements.map(judgementRow), 3);
+  const head = ["case", "figure", "against", "goal", "floor", "measured", "medians", ""];
+  const rows = judgements.map((judgement) => judgementRow(judgement, samples));
+  const table = figureTable(head, rows, 3);
   const count = (verdict: Judgement["verdict"]): number => judgements.filter((each) => each.verdict === verdict).length;
   const sum =
     `Of ${judgements.length} targets: ${count("goal reached")} goals reached, ${count("above the floor")} above the floor, ` +
@@ -124,20 +126,16 @@ function targetTable(samples: readonly Sample[], syncP99Ms: number): string {
   return `${sum}\n\n${table}`;
 }
 
-function judgementRow({ target, value, verdict }: Judgement): string[] {
+function judgementRow({ target, value, verdict }: Judgement, samples: readonly Sample[]): string[] {
   const { caseName, metric, against, goal, floor } = target;
-  const bound = METRICS[metric].better === "higher" ? "≥" : "≤";
+  const { better, digits, title } = METRICS[metric];
+  const bound = better === "higher" ? "≥" : "≤";
+  const medianText = (side: string): string => spreadOf(samples, side, target)?.median.toFixed(digits) ?? "";
+  const medians = against === undefined || value === undefined ? "" : `${medianText(CHRONIK)} : ${medianText(against)}`;
   const floorText = floor === undefined ? "" : floor === "sync" ? floor : `${bound} ${floor}`;
   const emphasized = verdict === "missed" ? "**missed**" : verdict;
-  return [
-    caseName,
-    METRICS[metric].title,
-    against ?? "",
-    `${bound} ${goal}`,
-    floorText,
-    spreadText(value, 2),
-    emphasized,
-  ];
+  const measured = spreadText(value, 2);
+  return [caseName, title, against ?? "", `${bound} ${goal}`, floorText, measured, medians, emphasized];
 }
 
 function methodList(samples: readonly Sample[]): string {
