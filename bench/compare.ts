@@ -2,7 +2,7 @@
  * Brokers side by side on one machine, in turns: A B A B … Only one runs at a time. Each turn has a fresh data folder, a
  * fresh process and the same warm-up, and goes through all cases. See bench/README.md for what that means and does not mean.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -29,6 +29,7 @@ const HELP = `usage: compare [options]
   --json FILE         add everything that is measured to what is in there, after each case
   --report FILE       write the report, with its plots beside it, of all that is in --json or --from
   --from FILE         measure nothing: make the report of what --json wrote
+  --notes FILE        a text in Markdown that goes into the report, behind the targets
   --folder DIR        where the brokers put their data (the system's temporary folder)
 
 Chronik is packed and installed first, unless the environment variable CHRONIK holds the command that runs it.
@@ -47,6 +48,7 @@ const { values } = parseArgs({
     json: { type: "string" },
     report: { type: "string" },
     from: { type: "string" },
+    notes: { type: "string" },
     folder: { type: "string", default: tmpdir() },
     help: { type: "boolean", default: false },
   },
@@ -160,10 +162,12 @@ const scale = positive("scale");
 const cases: readonly BenchCase[] = selectCases(
   values.cases === undefined ? { suite: values.suite } : { names: values.cases },
 );
+// Read first: a file that is not there is not to be found out after hours.
+const notes = values.notes === undefined ? "" : readFileSync(values.notes, "utf8").trim();
 if (values.from !== undefined && values.report === undefined) throw new RangeError("--from wants --report");
 const measuredNow = values.from === undefined ? [await measure(parseSides(values.sides), positive("rounds"))] : [];
 const file = values.from ?? values.json;
 const runs = file === undefined ? measuredNow : readRuns(file);
-if (values.report !== undefined) writeReport(values.report, runs);
+if (values.report !== undefined) writeReport(values.report, runs, notes);
 console.log(tableOf(samplesOf(measuredNow.length > 0 ? measuredNow : runs), sidesOf(runs)));
 if (measuredNow.some(({ failures }) => failures.length > 0)) process.exitCode = 1;

@@ -37,7 +37,8 @@ function run(startSeconds: number, changes: Partial<Run> = {}): Run {
 }
 
 function page(...runs: readonly Run[]): string {
-  return documentOf(runs, plotsOf(samplesOf(runs), sidesOf(runs)), "benchmarks");
+  const plots = plotsOf(samplesOf(runs), sidesOf(runs));
+  return documentOf(runs, { plots, plotFolder: "benchmarks", notes: "## What grows\n\nA table." });
 }
 
 /** The line of a table that begins with these cells, without its spaces. */
@@ -50,7 +51,14 @@ function row(text: string, begin: string): string | undefined {
 
 test("a page says what was measured, where, how, and what came of it", () => {
   const text = page(run(0.25));
-  for (const part of ["Some CPU, 2 cores", "ext4 on /dev/sda", "`npm run bench -- --rounds 1`", "abc", "1.250"]) {
+  for (const part of [
+    "Some CPU, 2 cores",
+    "ext4 on /dev/sda",
+    "`npm run bench -- --rounds 1`",
+    "abc",
+    "1.250",
+    "\n\n## What grows\n\nA table.\n\n",
+  ]) {
     assert.ok(text.includes(part), part);
   }
   assert.equal(
@@ -92,7 +100,7 @@ test("several runs are put together, each with rounds of its own", () => {
 
 test("runs of several machines are refused, and so is nothing", () => {
   assert.throws(() => page(run(1), run(1, { machine: { ...MACHINE, cores: 64 } })), /several machines/);
-  assert.throws(() => documentOf([], [], ""), /no run/);
+  assert.throws(() => page(), /no run/);
 });
 
 test("a soak is drawn over its minutes", () => {

@@ -12,19 +12,27 @@ import { type Sample, spreadOf } from "./samples.ts";
 import { spreadText, tableOf } from "./table.ts";
 import { type Judgement, judge, TARGETS } from "./targets.ts";
 
-/** Writes the page, and its plots into a folder of the same name beside it, which it empties first. */
-export function writeReport(file: string, runs: readonly Run[]): void {
+/** Writes the page, and its plots into a folder of the same name beside it, which it empties first. `notes`: see documentOf. */
+export function writeReport(file: string, runs: readonly Run[], notes: string): void {
   const plotFolder = join(dirname(file), basename(file, extname(file)));
   const plots = plotsOf(samplesOf(runs), sidesOf(runs));
-  const page = documentOf(runs, plots, basename(plotFolder)); // throws before anything is removed
+  const page = documentOf(runs, { plots, plotFolder: basename(plotFolder), notes }); // throws before anything is removed
   rmSync(plotFolder, { recursive: true, force: true });
   mkdirSync(plotFolder, { recursive: true });
   for (const { name, svg } of plots) writeFileSync(join(plotFolder, `${name}.svg`), svg);
   writeFileSync(file, page);
 }
 
+export interface Parts {
+  readonly plots: readonly Plot[];
+  /** From the page. */
+  readonly plotFolder: string;
+  /** Goes into the page behind the targets, as it is. May be empty. */
+  readonly notes: string;
+}
+
 /** @throws Error when there is nothing, or when the runs are of several machines: their figures say nothing together. */
-export function documentOf(runs: readonly Run[], plots: readonly Plot[], plotFolder: string): string {
+export function documentOf(runs: readonly Run[], { plots, plotFolder, notes }: Parts): string {
   const [first] = runs;
   if (first === undefined) throw new Error("there is no run to report");
   const { machine } = first;
@@ -51,6 +59,7 @@ export function documentOf(runs: readonly Run[], plots: readonly Plot[], plotFol
     "## Targets",
     targetText(syncP99Ms),
     targetTable(samples, syncP99Ms),
+    ...(notes === "" ? [] : [notes]),
     "## Plots",
     ...plots.map(({ name, title }) => `![${title}](${plotFolder}/${name}.svg)`),
     "## All figures",
