@@ -124,6 +124,8 @@ class Run {
   readonly #readers: Reader[] = [];
   #batchesSent = 0;
   #done = false;
+  #closed = false;
+  #late: NodeJS.Timeout | undefined;
   /** Called when a batch was acknowledged or read after all were sent. */
   #progress = (): void => {};
 
@@ -170,6 +172,7 @@ class Run {
       }
       while (this.#batchesSent < atSeconds * batchesPerSecond) this.#send();
       await delay(TICK_MS);
+      if (this.#closed) throw new Error("the run was ended");
     }
     await this.#allArrived();
     const elapsedSeconds = (performance.now() - startMs) / 1000;
@@ -185,7 +188,10 @@ class Run {
     };
   }
 
+  /** Ends everything, also in the middle: `go` then fails at its next step, or stays as it is. */
   close(): void {
+    this.#closed = true;
+    clearTimeout(this.#late);
     for (const connection of this.#producers) connection.close();
     for (const reader of this.#readers) reader.close();
   }
@@ -214,10 +220,8 @@ class Run {
 
   async #allArrived(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const late = setTimeout(
-      () => reject(new Error(`not all has arrived ${PATIENCE_MS} ms after the last record`)),
-      PATIENCE_MS,
-    );
+    const late = (): void => reject(new Error(`not all has arrived ${PATIENCE_MS} ms after the last record`));
+    this.#late = setTimeout(late, PATIENCE_MS);
     this.#done = true;
     this.#progress = () => {
       const wanted = this.#batchesSent;
@@ -225,11 +229,7 @@ class Run {
       if (acknowledged === wanted && this.#readers.every((reader) => reader.batches === wanted)) resolve();
     };
     this.#progress();
-    try {
-      await promise;
-    } finally {
-      clearTimeout(late);
-    }
+    await promise;
   }
 }
 
