@@ -23,8 +23,15 @@ export interface ProduceLoad {
 
 /** Runs a command to its end; what it wrote to stdout. @throws Error with its stderr when it failed. */
 export async function outputOf(file: string, words: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(file, words, { maxBuffer: OUTPUT_MAX_BYTES });
-  return stdout;
+  const running = promisify(execFile)(file, words, { maxBuffer: OUTPUT_MAX_BYTES });
+  // A client without its broker would go on trying for minutes.
+  const endWithUs = (): boolean => running.child.kill("SIGKILL");
+  process.once("exit", endWithUs);
+  try {
+    return (await running).stdout;
+  } finally {
+    process.removeListener("exit", endWithUs);
+  }
 }
 
 /** Nothing that was written before is to be paid for in what is measured next. */
