@@ -86,10 +86,10 @@ test("a ratio stands beside the medians that it is made of", () => {
 });
 
 test("a missed target, a failure and a small scale are shown", () => {
-  const failure = { side: "kafka", round: 1, caseName: "kill", message: "it broke\nwith much text" };
+  const failure = { side: "kafka", round: 1, caseName: "kill", message: "it broke\nin two\nplaces\nat once" };
   const text = page(run(0.75, { scale: 0.01, failures: [failure] }));
   assert.match(row(text, "|start|first acknowledgement, s||") ?? "", /\*\*missed\*\*/);
-  assert.ok(text.includes("- run 1, round 1, `kafka`, kill: it broke\n"));
+  assert.ok(text.includes("- run 1, round 1, `kafka`, kill: it broke · in two · places\n"));
   assert.ok(text.includes("another scale than 1"));
 });
 

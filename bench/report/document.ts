@@ -12,6 +12,9 @@ import { type Sample, spreadOf } from "./samples.ts";
 import { spreadText, tableOf } from "./table.ts";
 import { type Judgement, judge, TARGETS } from "./targets.ts";
 
+/** The rest of a message, the end of a log mostly, is on the screen. */
+const FAILURE_LINES = 3;
+
 /** Writes the page, and its plots into a folder of the same name beside it, which it empties first. `notes`: see documentOf. */
 export function writeReport(file: string, runs: readonly Run[], notes: string): void {
   const plotFolder = join(dirname(file), basename(file, extname(file)));
@@ -110,8 +113,8 @@ function failureText(runs: readonly Run[]): string[] {
   const failures = runs.flatMap((run, index) => run.failures.map((failure) => ({ ...failure, run: index + 1 })));
   if (failures.length === 0) return [];
   const lines = failures.map(({ run, side, round, caseName, message }) => {
-    const [line] = message.split("\n");
-    return `- run ${run}, round ${round}, \`${side}\`, ${caseName}: ${line}`;
+    const text = message.split("\n").slice(0, FAILURE_LINES).join(" · ");
+    return `- run ${run}, round ${round}, \`${side}\`, ${caseName}: ${text}`;
   });
   return [`These did not come to their end, and are in no figure:\n\n${lines.join("\n")}`];
 }

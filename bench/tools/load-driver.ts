@@ -9,7 +9,7 @@ import type { Broker } from "../brokers/broker.ts";
 import type { TailLatencies } from "../load/tail.ts";
 import type { LoadReport } from "../load-driver.ts";
 import type { Measurements } from "../metrics.ts";
-import type { ProduceLoad, ToolRun } from "./run.ts";
+import { DEADLINE_MS, type ProduceLoad, type ToolRun } from "./run.ts";
 
 const LOAD_DRIVER = fileURLToPath(new URL("../load-driver.ts", import.meta.url));
 
@@ -112,6 +112,8 @@ function start(broker: Broker, mode: string, options: Options): Driver {
   const words = given.flatMap(([name, value]) => [`--${name}`, String(value)]);
   const driver = spawn(process.execPath, [LOAD_DRIVER, mode, "--json", ...words], {
     stdio: ["ignore", "pipe", "pipe"],
+    timeout: DEADLINE_MS,
+    killSignal: "SIGKILL",
   });
   const endWithUs = (): boolean => driver.kill("SIGKILL");
   process.once("exit", endWithUs);

@@ -4,6 +4,8 @@ import { promisify } from "node:util";
 import type { Measurements } from "../metrics.ts";
 
 const OUTPUT_MAX_BYTES = 64 * 2 ** 20;
+/** Longer than any tool takes, so that one that hangs ends its case and not the whole suite. */
+export const DEADLINE_MS = 30 * 60_000;
 
 /** One run of a tool. */
 export interface ToolRun {
@@ -23,7 +25,11 @@ export interface ProduceLoad {
 
 /** Runs a command to its end; what it wrote to stdout. @throws Error with its stderr when it failed. */
 export async function outputOf(file: string, words: readonly string[]): Promise<string> {
-  const running = promisify(execFile)(file, words, { maxBuffer: OUTPUT_MAX_BYTES });
+  const running = promisify(execFile)(file, words, {
+    maxBuffer: OUTPUT_MAX_BYTES,
+    timeout: DEADLINE_MS,
+    killSignal: "SIGKILL",
+  });
   // A client without its broker would go on trying for minutes.
   const endWithUs = (): boolean => running.child.kill("SIGKILL");
   process.once("exit", endWithUs);
