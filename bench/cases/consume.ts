@@ -8,6 +8,8 @@ import { besideIdleConsumers, driverFetch, driverTail } from "../tools/load-driv
 import { type ProduceLoad, settleDisk, type ToolRun } from "../tools/run.ts";
 import { type BenchCase, fill, type Load, measured, prepare, SMALL_BATCH_BYTES, type Suite } from "./case.ts";
 
+/** Longer than Chronik's log waits (30 s) before it turns what the cases before have left into segments. */
+const SETTLE_SECONDS = 60;
 const IDLE_SECONDS = 10;
 
 /** The load driver drops the bytes: what the broker can give. */
@@ -81,14 +83,16 @@ export function idleConsumersCase(options: { name: string; suite: Suite; consume
     ...options,
     method:
       `CPU time over ${IDLE_SECONDS} s, and memory at their end, while ${consumers} consumers wait, each over a connection of ` +
-      "its own for an empty partition of its own, with fetch.max.wait.ms=500",
+      `its own for an empty partition of its own, with fetch.max.wait.ms=500; they have waited ${SETTLE_SECONDS} s then, in which ` +
+      "the broker has done what other cases had left to do",
     cold: false,
-    run: async (broker) => {
+    run: async (broker, scale) => {
       await createTopic(broker.endpoint, name, consumers);
       await settleDisk();
-      return besideIdleConsumers(broker, { topic: name, partitions: consumers, consumers }, () =>
-        measureIdle(broker, IDLE_SECONDS),
-      );
+      return besideIdleConsumers(broker, { topic: name, partitions: consumers, consumers }, async () => {
+        await delay(SETTLE_SECONDS * scale * 1000);
+        return measureIdle(broker, IDLE_SECONDS);
+      });
     },
   };
 }
