@@ -1,74 +1,58 @@
 /**
- * Two brokers side by side on one machine, in turns: A B A B … Only one runs at a time. Each turn has a fresh data folder, a
+ * Brokers side by side on one machine, in turns: A B A B … Only one runs at a time. Each turn has a fresh data folder, a
  * fresh process and the same warm-up, and goes through all cases. See bench/README.md for what that means and does not mean.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, release, tmpdir, totalmem } from "node:os";
-import { dirname, join } from "node:path";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Broker, freePort } from "./brokers/broker.ts";
-import { brokerKind, KAFKA_SCRIPT, type Settings } from "./brokers/kinds.ts";
+import { brokerKind } from "./brokers/kinds.ts";
 import { installPublished } from "./brokers/published.ts";
-import { type BenchCase, CASES, settleDisk, warmUp } from "./cases.ts";
-import { rowsOf, type Sample, tableOf } from "./report.ts";
-import { outputOf } from "./tools.ts";
+import type { BenchCase } from "./cases/case.ts";
+import { CASES, selectCases, warmUp } from "./cases.ts";
+import { readMachine, readVersions } from "./machine.ts";
+import { writeReport } from "./report/document.ts";
+import { type Failure, type Run, readRuns, samplesOf, sidesOf, writeRuns } from "./report/results.ts";
+import type { Sample } from "./report/samples.ts";
+import { tableOf } from "./report/table.ts";
+import { parseSides, type Side } from "./sides.ts";
+import { settleDisk } from "./tools/run.ts";
 
 const HELP = `usage: compare [options]
 
-  --a SIDE, --b SIDE  chronik or kafka, settings behind commas: kafka,log.flush.interval.messages=1 (kafka, chronik)
+  --sides LIST        brokers behind semicolons, settings of each behind commas; ratios are made with the first (kafka;chronik)
   --rounds N          turns of each side (3)
-  --cases LIST        names, separated by commas; "producer*" takes all that begin so (all)
-  --scale X           times the number of records, for example 0.1 for a quick look (1)
-  --json FILE         write machine, options and every sample there
+  --suite NAME        quick, standard or full (standard)
+  --cases LIST        instead of a suite: names, separated by commas; "producer*" takes all that begin so
+  --scale X           times the number of records and the time, for example 0.1 for a quick look (1)
+  --json FILE         add everything that is measured to what is in there, after each case
+  --report FILE       write the report, with its plots beside it, of all that is in --json or --from
+  --from FILE         measure nothing: make the report of what --json wrote
+  --notes FILE        a text in Markdown that goes into the report, behind the targets
   --folder DIR        where the brokers put their data (the system's temporary folder)
 
 Chronik is packed and installed first, unless the environment variable CHRONIK holds the command that runs it.
 
-cases:
-${CASES.map(({ name, method }) => `  ${name.padEnd(18)}  ${method}`).join("\n")}
+cases, and the smallest suite that has each:
+${CASES.map(({ name, suite, method }) => `  ${name.padEnd(18)}  ${suite.padEnd(8)}  ${method}`).join("\n")}
 `;
-
-interface Side {
-  readonly letter: "A" | "B";
-  /** As it was given. */
-  readonly text: string;
-  readonly name: string;
-  readonly settings: Settings;
-}
 
 const { values } = parseArgs({
   options: {
-    a: { type: "string", default: "kafka" },
-    b: { type: "string", default: "chronik" },
+    sides: { type: "string", default: "kafka;chronik" },
     rounds: { type: "string", default: "3" },
-    cases: { type: "string", default: "*" },
+    suite: { type: "string", default: "standard" },
+    cases: { type: "string" },
     scale: { type: "string", default: "1" },
     json: { type: "string" },
+    report: { type: "string" },
+    from: { type: "string" },
+    notes: { type: "string" },
     folder: { type: "string", default: tmpdir() },
     help: { type: "boolean", default: false },
   },
 });
-
-function parseSide(letter: "A" | "B", text: string): Side {
-  const [name = "", ...settings] = text.split(",");
-  const entries = settings.map((setting) => {
-    const equals = setting.indexOf("=");
-    if (equals < 1) throw new RangeError(`"${setting}" is not of the form key=value`);
-    return [setting.slice(0, equals), setting.slice(equals + 1)];
-  });
-  return { letter, text, name, settings: Object.fromEntries(entries) };
-}
-
-/** The cases in their own order. @throws RangeError when a pattern matches none. */
-function selectCases(list: string): BenchCase[] {
-  const patterns = list.split(",");
-  const matches = (pattern: string, name: string): boolean =>
-    pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
-  for (const pattern of patterns) {
-    if (!CASES.some(({ name }) => matches(pattern, name))) throw new RangeError(`there is no case "${pattern}"`);
-  }
-  return CASES.filter(({ name }) => patterns.some((pattern) => matches(pattern, name)));
-}
 
 function positive(name: "rounds" | "scale"): number {
   const value = Number(values[name]);
@@ -76,11 +60,20 @@ function positive(name: "rounds" | "scale"): number {
   return value;
 }
 
-/** One turn: all cases on one broker. */
-async function takeTurn(side: Side, round: number, cases: readonly BenchCase[], scale: number): Promise<Sample[]> {
-  const folder = join(dataFolder, `${round}-${side.letter}`);
-  const broker = new Broker(brokerKind(side.name, side.settings), { port: await freePort(), folder });
-  const samples: Sample[] = [];
+/** What a turn measured; it is told of each case at once. */
+interface Listener {
+  onSample(sample: Sample): void;
+  onFailure(failure: Failure): void;
+}
+
+/** One turn: all cases on one broker. A case that fails is left out; when the broker has ended, so are those behind it. */
+async function takeTurn(side: Side, round: number, folder: string, listener: Listener): Promise<void> {
+  const broker = new Broker(brokerKind(side.kind, side.settings), { port: await freePort(), folder });
+  let current = "start of the turn";
+  const failed = (error: unknown): void => {
+    const message = error instanceof Error ? error.message : String(error);
+    listener.onFailure({ side: side.text, round, caseName: current, message });
+  };
   try {
     await settleDisk();
     await broker.start();
@@ -91,35 +84,73 @@ async function takeTurn(side: Side, round: number, cases: readonly BenchCase[], 
         await warmUp(broker);
         warm = true;
       }
-      const measurements = await benchCase.run(broker, scale);
-      samples.push({ side: side.letter, round, caseName: benchCase.name, measurements });
-      console.error(`round ${round} ${side.text} ${benchCase.name}: ${JSON.stringify(measurements, rounded)}`);
+      current = benchCase.name;
+      try {
+        const result = await benchCase.run(broker, scale);
+        listener.onSample({ side: side.text, round, caseName: benchCase.name, ...result });
+      } catch (error) {
+        failed(error);
+        broker.checkRunning();
+      }
     }
     await broker.stop();
+  } catch (error) {
+    failed(error);
   } finally {
     await broker.destroy();
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, force: true });
   }
-  return samples;
+}
+
+/** Goes through all rounds, and keeps what is there after every case. */
+async function measure(sides: readonly Side[], rounds: number): Promise<Run> {
+  if (sides.some(({ kind }) => kind === "chronik")) process.env["CHRONIK"] ??= await installPublished();
+  const dataFolder = mkdtempSync(join(values.folder, "chronik-bench-"));
+  process.on("exit", () => rmSync(dataFolder, { recursive: true, maxRetries: 3 }));
+  const earlier = values.json === undefined ? [] : readRuns(values.json);
+  const samples: Sample[] = [];
+  const failures: Failure[] = [];
+  const run: Run = {
+    startedAt: new Date().toISOString(),
+    command: `npm run bench -- ${process.argv.slice(2).map(quoted).join(" ")}`.trimEnd(),
+    sides: sides.map(({ text }) => text),
+    rounds,
+    scale,
+    machine: await readMachine(dataFolder),
+    versions: await readVersions({ librdkafka: cases.some(({ name }) => name.startsWith("rdkafka")) }),
+    samples,
+    failures,
+  };
+  const keep = (): void => {
+    if (values.json !== undefined) writeRuns(values.json, [...earlier, run]);
+  };
+  const listener: Listener = {
+    onSample: (sample) => {
+      samples.push(sample);
+      keep();
+      const { round, side, caseName, measurements } = sample;
+      console.error(`round ${round} ${side} ${caseName}: ${JSON.stringify(measurements, rounded)}`);
+    },
+    onFailure: (failure) => {
+      failures.push(failure);
+      keep();
+      console.error(`round ${failure.round} ${failure.side} ${failure.caseName} FAILED: ${failure.message}`);
+    },
+  };
+  for (let round = 1; round <= rounds; round++) {
+    for (const [index, side] of sides.entries()) {
+      await takeTurn(side, round, join(dataFolder, `${round}-${index}`), listener);
+    }
+  }
+  return run;
 }
 
 function rounded(_key: string, value: unknown): unknown {
   return typeof value === "number" ? Number(value.toPrecision(4)) : value;
 }
 
-async function machine(): Promise<Readonly<Record<string, string | number>>> {
-  const [cpu] = cpus();
-  return {
-    time: new Date().toISOString(),
-    cpu: cpu?.model ?? "unknown",
-    cores: cpus().length,
-    memoryBytes: totalmem(),
-    kernel: release(),
-    node: process.version,
-    java: (await outputOf("java", ["--version"])).split("\n")[0] ?? "unknown",
-    kafka: (await outputOf(KAFKA_SCRIPT, ["version"])).trim(),
-    chronik: (await outputOf("git", ["describe", "--always", "--dirty"])).trim(),
-  };
+function quoted(word: string): string {
+  return /^[\w./:=,-]+$/.test(word) ? word : `'${word}'`;
 }
 
 if (values.help) {
@@ -127,20 +158,16 @@ if (values.help) {
   process.exit(0);
 }
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
-const sides = [parseSide("A", values.a), parseSide("B", values.b)] as const;
-const cases = selectCases(values.cases);
 const scale = positive("scale");
-if (sides.some(({ name }) => name === "chronik")) process.env["CHRONIK"] ??= await installPublished();
-const dataFolder = mkdtempSync(join(values.folder, "chronik-bench-"));
-process.on("exit", () => rmSync(dataFolder, { recursive: true, maxRetries: 3 }));
-const samples: Sample[] = [];
-for (let round = 1; round <= positive("rounds"); round++) {
-  for (const side of sides) samples.push(...(await takeTurn(side, round, cases, scale)));
-}
-const rows = rowsOf(samples);
-if (values.json !== undefined) {
-  mkdirSync(dirname(values.json), { recursive: true });
-  const options = { a: values.a, b: values.b, rounds: positive("rounds"), scale };
-  writeFileSync(values.json, `${JSON.stringify({ machine: await machine(), options, samples, rows }, undefined, 2)}\n`);
-}
-console.log(tableOf(rows, { a: values.a, b: values.b }));
+const cases: readonly BenchCase[] = selectCases(
+  values.cases === undefined ? { suite: values.suite } : { names: values.cases },
+);
+// Read first: a file that is not there is not to be found out after hours.
+const notes = values.notes === undefined ? "" : readFileSync(values.notes, "utf8").trim();
+if (values.from !== undefined && values.report === undefined) throw new RangeError("--from wants --report");
+const measuredNow = values.from === undefined ? [await measure(parseSides(values.sides), positive("rounds"))] : [];
+const file = values.from ?? values.json;
+const runs = file === undefined ? measuredNow : readRuns(file);
+if (values.report !== undefined) writeReport(values.report, runs, notes);
+console.log(tableOf(samplesOf(measuredNow.length > 0 ? measuredNow : runs), sidesOf(runs)));
+if (measuredNow.some(({ failures }) => failures.length > 0)) process.exitCode = 1;

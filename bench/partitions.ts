@@ -15,10 +15,10 @@ import { parseArgs } from "node:util";
 import { Broker, freePort } from "./brokers/broker.ts";
 import { brokerKind } from "./brokers/kinds.ts";
 import { installPublished } from "./brokers/published.ts";
-import { settleDisk } from "./cases.ts";
 import { figureTable, filesIn, load, megabytes, restart, sumOf } from "./figures.ts";
 import { createTopic, topicNames, untilLed } from "./load/topic.ts";
-import { driverProduce } from "./tools.ts";
+import { driverProduce } from "./tools/load-driver.ts";
+import { settleDisk } from "./tools/run.ts";
 
 const TOPIC = "many";
 const IDLE_MS = 60_000;

@@ -14,7 +14,6 @@ import { parseArgs } from "node:util";
 import { Broker, freePort } from "./brokers/broker.ts";
 import { brokerKind } from "./brokers/kinds.ts";
 import { installPublished } from "./brokers/published.ts";
-import { settleDisk } from "./cases.ts";
 import {
   figureTable,
   filesIn,
@@ -27,7 +26,8 @@ import {
   untilFilesRest,
 } from "./figures.ts";
 import { createTopic } from "./load/topic.ts";
-import { driverProduce } from "./tools.ts";
+import { driverProduce } from "./tools/load-driver.ts";
+import { settleDisk } from "./tools/run.ts";
 
 const TOPIC = "volume";
 const PARTITIONS = 6;

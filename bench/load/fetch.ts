@@ -13,7 +13,9 @@ export interface FetchOptions {
   readonly address: BrokerAddress;
   readonly topic: string;
   readonly partitions: number;
-  /** Partition p is read over connection p modulo this; each has one request in flight. */
+  /** Each reads everything, at the same time, over connections of its own. */
+  readonly readers: number;
+  /** Of one reader. Partition p is read over connection p modulo this; each has one request in flight. */
   readonly connections: number;
   readonly maxBytes: number;
   readonly partitionMaxBytes: number;
@@ -32,9 +34,10 @@ export interface FetchResult {
 
 export async function fetchAll(options: FetchOptions): Promise<FetchResult> {
   const histogram = new LatencyHistogram();
+  const lanesOfReader = Math.min(options.connections, options.partitions);
   const lanes = Array.from(
-    { length: Math.min(options.connections, options.partitions) },
-    (_, index) => new Lane(index, options, histogram),
+    { length: options.readers * lanesOfReader },
+    (_, index) => new Lane(index % lanesOfReader, options, histogram),
   );
   const startMs = performance.now();
   await Promise.all(lanes.map((lane) => lane.readAll()));
