@@ -3,6 +3,7 @@ import type { FileRange } from "../log/log-file.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { Segment } from "../log/segment.ts";
 import type { State, Topic } from "../state/state.ts";
+import type { Attempts } from "./attempts.ts";
 import { type CompactionRange, compactionDue } from "./compaction-due.ts";
 
 /** What one job takes in at most, unless one partition alone is larger. */
@@ -25,22 +26,39 @@ interface Candidate extends PartitionToCompact {
   readonly dirtyRatio: number;
 }
 
-/** The topic of the partition that is dirtiest, with its other partitions that are due. `busy` segments are left alone. */
-export function planCompaction(state: State, busy: ReadonlySet<Segment>, nowMs: number): CompactionPlan | undefined {
+/**
+ * The topic of the partition that is dirtiest, with its other partitions that are due. `busy` segments are left alone. A
+ * partition that could not be compacted comes behind all others, and by itself: so it holds up none of them.
+ */
+export function planCompaction(
+  state: State,
+  options: {
+    readonly busy: Pick<ReadonlySet<Segment>, "has">;
+    readonly nowMs: number;
+    readonly attempts: Pick<Attempts, "failuresOf" | "isResting" | "needsWorkerAlone">;
+  },
+): CompactionPlan | undefined {
+  const { attempts } = options;
   const due: Candidate[] = [];
   for (const topic of state.topics()) {
     if (!topic.config["cleanup.policy"].includes("compact")) continue;
     for (const partition of topic.partitions) {
-      const candidate = candidateOf(topic, partition, busy, nowMs);
+      if (attempts.isResting(partition)) continue;
+      const candidate = candidateOf(topic, partition, options);
       if (candidate !== undefined) due.push(candidate);
     }
   }
-  due.sort((a, b) => b.dirtyRatio - a.dirtyRatio);
+  const failuresOf = (candidate: Candidate): number => attempts.failuresOf(candidate.partition);
+  due.sort((a, b) => failuresOf(a) - failuresOf(b) || b.dirtyRatio - a.dirtyRatio);
   const first = due[0];
   if (first === undefined) return undefined;
+  const isAlone = ({ partition }: Candidate): boolean =>
+    attempts.failuresOf(partition) > 0 || attempts.needsWorkerAlone([partition]);
+  if (isAlone(first)) return { topic: first.topic, partitions: [first] };
   let bytes = 0;
-  const partitions = due.filter(({ topic, partition, ranges }) => {
-    if (topic !== first.topic) return false;
+  const partitions = due.filter((candidate) => {
+    const { topic, partition, ranges } = candidate;
+    if (topic !== first.topic || isAlone(candidate)) return false;
     bytes += ranges.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     return partition === first.partition || bytes <= MAX_INPUT_BYTES;
   });
@@ -50,8 +68,7 @@ export function planCompaction(state: State, busy: ReadonlySet<Segment>, nowMs: 
 function candidateOf(
   topic: Topic,
   partition: PartitionLog,
-  busy: ReadonlySet<Segment>,
-  nowMs: number,
+  { busy, nowMs }: { readonly busy: Pick<ReadonlySet<Segment>, "has">; readonly nowMs: number },
 ): Candidate | undefined {
   const stored = segmentRanges(partition);
   if (stored.length === 0 || stored.some(({ file }) => busy.has(file))) return undefined;

@@ -90,11 +90,14 @@ export interface JobResult {
   readonly compacted?: readonly CompactedPartition[];
 }
 
-/** `damaged`: what was to be read is not what was written, and never will be. `failed`: another time it may work. */
+/**
+ * `damaged`: what was to be read is not what was written, and never will be. `failed`: another time it may work.
+ * `starved`: the machine lacks something (room on the disk, threads, open files) that any other job needs too.
+ */
 export interface JobFailure {
-  readonly kind: "damaged" | "failed";
+  readonly kind: "damaged" | "failed" | "starved";
   readonly message: string;
-  /** The damaged one. */
+  /** The one that is damaged, or that the disk does not give. */
   readonly file?: string | undefined;
 }
 

@@ -55,7 +55,7 @@ class Builder {
 }
 
 function plan(builder: Builder, busy = NONE) {
-  return planMerge(builder.state, busy, FAN_IN);
+  return planMerge(builder.state, { busy, fanIn: FAN_IN });
 }
 
 test("as many segments of a level as FAN_IN, of one topic or of several, become one of the next; fewer, or of other kinds, do not", () => {

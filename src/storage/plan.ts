@@ -42,11 +42,22 @@ export function rangesIn(state: State, file: WalFile): { readonly topic: Topic; 
   return found;
 }
 
-/** What to merge next; undefined when nothing is worth it. `busy` segments are left alone. */
-export function planMerge(state: State, busy: ReadonlySet<Segment>, fanIn: number): MergePlan | undefined {
+/**
+ * What to merge next; undefined when nothing is worth it. `busy` segments are left alone. Those whose merge has failed are
+ * tried again with fewer others each time, so that the one with the fault stays behind, and not all of them.
+ */
+export function planMerge(
+  state: State,
+  options: {
+    readonly busy: Pick<ReadonlySet<Segment>, "has">;
+    readonly fanIn: number;
+    readonly failuresOf?: (segment: Segment) => number;
+  },
+): MergePlan | undefined {
+  const { busy, fanIn, failuresOf = () => 0 } = options;
   const owners = ownersOf(state);
   const free = [...state.segments.values()].filter((segment) => segment.users > 0 && !busy.has(segment));
-  const inputs = sparse(free) ?? alike(free, owners, fanIn);
+  const inputs = sparse(free) ?? alike(free, { owners, fanIn, failuresOf });
   return inputs === undefined ? undefined : mergeOf(state, inputs);
 }
 
@@ -59,20 +70,26 @@ function sparse(segments: readonly Segment[]): Segment[] | undefined {
 /** Enough segments of one level that belong to the same topic, or to several. */
 function alike(
   segments: readonly Segment[],
-  owners: ReadonlyMap<Segment, Uuid | "shared">,
-  fanIn: number,
+  options: {
+    readonly owners: ReadonlyMap<Segment, Uuid | "shared">;
+    readonly fanIn: number;
+    readonly failuresOf: (segment: Segment) => number;
+  },
 ): Segment[] | undefined {
-  const kinds = new Map<string, Segment[]>();
+  const { owners, fanIn, failuresOf } = options;
+  const kinds = new Map<string, { readonly failures: number; readonly segments: Segment[] }>();
   for (const segment of segments) {
     if (segment.sizeBytes >= MERGED_BYTES) continue;
-    const kind = `${segment.level}/${owners.get(segment)}`;
-    const others = kinds.get(kind);
-    if (others === undefined) kinds.set(kind, [segment]);
-    else others.push(segment);
+    const failures = failuresOf(segment);
+    const key = `${segment.level}/${failures}/${owners.get(segment)}`;
+    const kind = kinds.get(key);
+    if (kind === undefined) kinds.set(key, { failures, segments: [segment] });
+    else kind.segments.push(segment);
   }
   for (const kind of kinds.values()) {
-    if (kind.length < fanIn) continue;
-    const oldest = kind.toSorted((a, b) => a.walPosition - b.walPosition).slice(0, fanIn);
+    const atOnce = Math.max(2, Math.floor(fanIn / 2 ** kind.failures));
+    if (kind.segments.length < atOnce) continue;
+    const oldest = kind.segments.toSorted((a, b) => a.walPosition - b.walPosition).slice(0, atOnce);
     let bytes = 0;
     const inputs = oldest.filter((segment) => (bytes += segment.sizeBytes) <= MERGE_INPUT_BYTES);
     if (inputs.length > 1) return inputs;

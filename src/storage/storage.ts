@@ -8,6 +8,7 @@
  * refer to what is gone.
  */
 import { newUuid } from "../base/uuid.ts";
+import type { PartitionLog } from "../log/partition-log.ts";
 import { SEGMENT_FOLDER, type Segment, segmentName } from "../log/segment.ts";
 import type { WalFile } from "../log/wal-file.ts";
 import type { ChildLauncher } from "../ports/child.ts";
@@ -16,6 +17,7 @@ import { type Disk, IoError } from "../ports/disk.ts";
 import type { Random } from "../ports/random.ts";
 import type { StateRecord } from "../state/state-record.ts";
 import type { Store } from "../state/store.ts";
+import { Attempts } from "./attempts.ts";
 import { type CompactionPlan, planCompaction } from "./compaction-plan.ts";
 import type { JobResult } from "./jobs.ts";
 import { StorageMetrics } from "./metrics.ts";
@@ -41,13 +43,19 @@ const SCRUB_MS = 600_000;
 const SHORTEST_REST_MS = 10;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
+/** When so many jobs in a row fail that never have before, it is not because of what they work on. */
+const FAILURES_IN_A_ROW = 3;
 /** A producer is held back so long at three quarters of the backlog's bound, and more beyond. */
 const SLOW_DOWN_MS = 10;
 const LONGEST_DELAY_MS = 1_000;
 
 /** What a job is to write, and the state records that say that it was done. */
 interface Move {
+  /** For the operator. */
+  readonly what: string;
   readonly identities: readonly SegmentIdentity[];
+  /** What it works on: what fails when it does (`attempts.ts`). */
+  readonly inputs: readonly (WalFile | Segment | PartitionLog)[];
   /** Undefined when the result is not what was asked for. */
   records(result: JobResult): readonly StateRecord[] | undefined;
 }
@@ -92,9 +100,15 @@ export class Storage {
   #plannedAt = -1;
   /** How fast the log grew last. */
   #rate: { readonly sinceMs: number; readonly position: number; readonly isBusy: boolean };
+  readonly #attempts: Attempts;
+  /** The job under way has the worker for itself. */
+  #isAlone = false;
+  #failuresInARow = 0;
   #retryMs = FIRST_RETRY_MS;
   #waitsForRetry = false;
   readonly #timers = new Map<string, Timer>();
+  #scrubbing: Promise<void> | undefined;
+  #scrubAgain = false;
   #stopped = false;
   readonly #idleWaiters: (() => void)[] = [];
 
@@ -102,6 +116,7 @@ export class Storage {
     this.#options = options;
     const { launcher, clock, log } = options;
     this.#worker = new WorkerClient({ launcher, clock, log, metrics: this.metrics });
+    this.#attempts = new Attempts(clock);
     this.#rate = { sinceMs: clock.monotonicMs(), position: options.store.wal.position, isBusy: false };
   }
 
@@ -177,7 +192,7 @@ export class Storage {
   }
 
   get #busy(): boolean {
-    return this.#converting.size > 0 || this.#mergeActive;
+    return this.#converting.size > 0 || this.#mergeActive || this.#isAlone;
   }
 
   /** Says when producers have to wait, and when they do not any more: with less than half a backlog nobody is slowed. */
@@ -207,16 +222,41 @@ export class Storage {
   }
 
   #next(): (() => Promise<void>) | undefined {
-    const { files } = this.#options.store;
+    if (this.#isAlone) return undefined;
     const isBusy = this.#isBusy();
     if (this.#converting.size < (isBusy ? this.#conversionsWhenBusy() : this.#conversionsAtOnce())) {
-      const file = files.closed.find(
-        (each) => each.indexed && each.users > 0 && !this.#converting.has(each) && !this.#stuck.has(each),
-      );
+      const file = this.#nextFile();
+      if (file !== undefined && this.#attempts.needsWorkerAlone([file])) {
+        return this.#busy ? undefined : () => this.#alone(this.#convert(file));
+      }
       if (file !== undefined) return () => this.#convert(file);
     }
     if (this.#busy) return undefined;
     return this.#nextCompaction() ?? this.#nextMerge(isBusy);
+  }
+
+  /** Of the files that can become segments: those under suspicion first, then by how often it failed; the oldest of them. */
+  #nextFile(): WalFile | undefined {
+    let best: WalFile | undefined;
+    let bestRank = Infinity;
+    for (const file of this.#options.store.files.closed) {
+      const isTaken = this.#converting.has(file) || this.#stuck.has(file) || this.#attempts.isResting(file);
+      if (!file.indexed || file.users === 0 || isTaken) continue;
+      const rank = this.#attempts.isSuspect(file) ? -1 : this.#attempts.failuresOf(file);
+      if (rank >= bestRank) continue;
+      best = file;
+      bestRank = rank;
+    }
+    return best;
+  }
+
+  /** Nothing else is begun as long as this work is under way. */
+  async #alone(work: Promise<void>): Promise<void> {
+    this.#isAlone = true;
+    await work.finally(() => {
+      this.#isAlone = false;
+    });
+    this.#pump();
   }
 
   /** Whether what can wait should. */
@@ -247,8 +287,14 @@ export class Storage {
     if (!this.#mergeDue) return undefined;
     this.#mergeDue = false;
     this.#plannedAt = this.#options.store.wal.position;
-    const plan = planMerge(this.#options.store.state, this.#merging, isBusy ? FAN_IN_WHEN_BUSY : FAN_IN);
-    return plan === undefined ? undefined : () => this.#merge(plan);
+    const attempts = this.#attempts;
+    const plan = planMerge(this.#options.store.state, {
+      busy: { has: (segment) => this.#merging.has(segment) || attempts.isResting(segment) },
+      fanIn: isBusy ? FAN_IN_WHEN_BUSY : FAN_IN,
+      failuresOf: (segment) => attempts.failuresOf(segment),
+    });
+    if (plan === undefined) return undefined;
+    return () => (attempts.needsWorkerAlone(plan.inputs) ? this.#alone(this.#merge(plan)) : this.#merge(plan));
   }
 
   #nextCompaction(): (() => Promise<void>) | undefined {
@@ -256,8 +302,11 @@ export class Storage {
     this.#compactionDue = false;
     const { store, clock } = this.#options;
     if (!store.state.broker["log.cleaner.enable"]) return undefined;
-    const plan = planCompaction(store.state, this.#merging, clock.wallMs());
-    return plan === undefined ? undefined : () => this.#compact(plan);
+    const attempts = this.#attempts;
+    const plan = planCompaction(store.state, { busy: this.#merging, nowMs: clock.wallMs(), attempts });
+    if (plan === undefined) return undefined;
+    const isAlone = attempts.needsWorkerAlone(plan.partitions.map(({ partition }) => partition));
+    return () => (isAlone ? this.#alone(this.#compact(plan)) : this.#compact(plan));
   }
 
   async #convert(file: WalFile): Promise<void> {
@@ -265,10 +314,15 @@ export class Storage {
     this.#converting.add(file);
     const identity = { id: newUuid(random), walPosition: file.base };
     const ranges = rangesIn(store.state, file);
-    const move = new MovePlan([{ identity, level: 0 }]);
-    for (const { topic, range } of ranges) move.add({ topic, ranges: [range], output: 0 });
+    const plan = new MovePlan([{ identity, level: 0 }]);
+    for (const { topic, range } of ranges) plan.add({ topic, ranges: [range], output: 0 });
     const outcome = await this.#run(
-      move,
+      {
+        what: `a segment of ${file.name}`,
+        identities: [identity],
+        inputs: [file],
+        records: (result) => plan.records(result),
+      },
       () =>
         this.#worker.run({
           kind: "convert",
@@ -299,13 +353,18 @@ export class Storage {
     if (!(await this.#begin(plan.inputs))) return;
     const walPosition = Math.min(...plan.inputs.map((segment) => segment.walPosition));
     const identities = plan.outputs.map(() => ({ id: newUuid(random), walPosition }));
-    const move = new MovePlan(plan.outputs.map(({ level }, index) => ({ identity: identities[index]!, level })));
+    const moved = new MovePlan(plan.outputs.map(({ level }, index) => ({ identity: identities[index]!, level })));
     plan.outputs.forEach(({ groups }, output) => {
-      for (const { topic, ranges } of groups) move.add({ topic, ranges, output });
+      for (const { topic, ranges } of groups) moved.add({ topic, ranges, output });
     });
     let bad: string | undefined;
     const outcome = await this.#run(
-      move,
+      {
+        what: `a merge of ${plan.inputs.length} segments from ${plan.inputs[0]!.name} on`,
+        identities,
+        inputs: plan.inputs,
+        records: (result) => moved.records(result),
+      },
       () =>
         this.#worker.run({
           kind: "merge",
@@ -335,6 +394,7 @@ export class Storage {
       },
     );
     this.#ended(plan.inputs, outcome, bad);
+    this.#mergeDue = true;
     this.#pump();
   }
 
@@ -347,7 +407,9 @@ export class Storage {
     let bad: string | undefined;
     const outcome = await this.#run(
       {
+        what: `a compaction of ${topic.name}-${partitions.map(({ partition: { partition } }) => partition).join(",")}`,
         identities: [identity],
+        inputs: partitions.map(({ partition }) => partition),
         records: (result) => {
           for (const { partition, unreadable } of result.compacted ?? []) {
             if (unreadable !== undefined) log(`warning: ${topic.name}-${partition}: ${unreadable}; it stays as it is`);
@@ -390,7 +452,8 @@ export class Storage {
       },
     );
     this.#ended(inputs, outcome, bad);
-    this.#compactionDue = outcome === "done";
+    this.#mergeDue = true;
+    this.#compactionDue = true;
     this.#pump();
   }
 
@@ -424,7 +487,6 @@ export class Storage {
     for (const segment of inputs) if (!isBarred(segment)) this.#merging.delete(segment);
     this.#inUse = new Set();
     this.#mergeActive = false;
-    if (outcome === "done") this.#mergeDue = true;
   }
 
   /** Has a job done, and registers what comes of it. */
@@ -433,7 +495,7 @@ export class Storage {
     job: () => ReturnType<WorkerClient["run"]>,
     damaged: (message: string, file: string | undefined) => void,
   ): Promise<Outcome> {
-    const { store, log } = this.#options;
+    const { store } = this.#options;
     const names = move.identities.map(({ walPosition, id }) => segmentName(walPosition, id));
     for (const name of names) this.#writing.add(name);
     try {
@@ -445,6 +507,8 @@ export class Storage {
         return "damaged";
       }
       for (const record of records) store.append(record);
+      this.#attempts.done(move.inputs);
+      this.#failuresInARow = 0;
       this.#retryMs = FIRST_RETRY_MS;
       return "done";
     } catch (error) {
@@ -454,13 +518,48 @@ export class Storage {
         damaged(error.message, error.file);
         return "damaged";
       }
-      log(`warning: ${error.message}; the storage worker tries again in ${this.#retryMs} ms`);
-      this.#retryLater();
+      this.#failed(move, error);
       return "failed";
     } finally {
       for (const name of names) this.#writing.delete(name);
-      if (this.#waitsForRetry) this.#inBackground(this.#scrub());
     }
+  }
+
+  /** Decides when a job is tried again: what it lacked all of them lack, or it is the one that fails. */
+  #failed({ what, inputs }: Move, error: JobError): void {
+    const { log } = this.#options;
+    this.#inBackground(Promise.resolve().then(() => this.#scrub())); // when its names are not taken any more
+    if (error.kind === "starved") {
+      log(`warning: ${error.message}; the storage worker tries again in ${this.#retryMs} ms`);
+      this.#retryLater();
+      return;
+    }
+    if (error.kind === "lost" && error.lostJobs > 1) {
+      this.#attempts.suspect(inputs);
+      log(`warning: ${what}: ${error.message}, and ${error.lostJobs - 1} more with it; it is tried again alone`);
+      return;
+    }
+    const blamed = inputs.filter((input) => "name" in input && input.name === error.file);
+    const failing = blamed.length === 0 ? inputs : blamed;
+    const isFirst = failing.every((input) => this.#attempts.failuresOf(input) === 0);
+    const restMs = this.#attempts.failed(failing, { tookWorkerDown: error.kind === "lost" });
+    log(`warning: ${what}: ${error.message}; the storage worker tries again in ${restMs} ms`);
+    this.#later(`retry of ${what}`, restMs);
+    if (isFirst) this.#failuresInARow += 1;
+    if (this.#failuresInARow >= FAILURES_IN_A_ROW) this.#retryLater();
+  }
+
+  /** Looks for something to do when what has failed has rested. */
+  #later(name: string, delayMs: number): void {
+    this.#timers.get(name)?.cancel();
+    const task = (): void => {
+      this.#timers.delete(name);
+      this.#mergeDue = true;
+      this.#compactionDue = true;
+      this.#inBackground(this.#scrub()); // what the worker had begun may have come into being only now
+      this.#pump();
+    };
+    this.#timers.set(name, this.#options.clock.schedule(delayMs, task));
   }
 
   #retryLater(): void {
@@ -472,9 +571,7 @@ export class Storage {
       "retry",
       this.#options.clock.schedule(delayMs, () => {
         this.#waitsForRetry = false;
-        this.#mergeDue = true;
-        this.#inBackground(this.#scrub()); // what the worker had begun may have come into being only now
-        this.#pump();
+        this.#later("retry", 0);
       }),
     );
   }
@@ -502,7 +599,25 @@ export class Storage {
     if (removed > 0) await disk.syncFolder(SEGMENT_FOLDER);
   }
 
+  /** One look at a time: two would tell of the same. Resolves when one that began after this call has ended. */
   async #scrub(): Promise<void> {
+    this.#scrubAgain = true;
+    this.#scrubbing ??= this.#scrubWhileAsked();
+    await this.#scrubbing;
+  }
+
+  async #scrubWhileAsked(): Promise<void> {
+    try {
+      while (this.#scrubAgain) {
+        this.#scrubAgain = false;
+        await this.#scrubOnce();
+      }
+    } finally {
+      this.#scrubbing = undefined;
+    }
+  }
+
+  async #scrubOnce(): Promise<void> {
     const { store, disk, keepOrphans, log } = this.#options;
     const { lines, missing } = await scrub(disk, {
       segments: () => store.state.segments.values(),

@@ -4,11 +4,12 @@
  */
 import { CorruptionError } from "../log/corruption.ts";
 import { SEGMENT_FOLDER, segmentName } from "../log/segment.ts";
-import type { Disk } from "../ports/disk.ts";
+import { type Disk, IoError } from "../ports/disk.ts";
 import { compactPartitions } from "./compact.ts";
 import { convertWalFile } from "./convert.ts";
-import type { Answer, Job, JobResult, Request } from "./jobs.ts";
+import type { Answer, Job, JobFailure, JobResult, Request } from "./jobs.ts";
 import { mergeSegments } from "./merge.ts";
+import { InputError } from "./range-reader.ts";
 import type { SegmentIdentity } from "./segment-format.ts";
 import { SegmentOutput, type WrittenSegment } from "./segment-writer.ts";
 import { SequentialReader } from "./sequential-reader.ts";
@@ -34,12 +35,20 @@ export class StorageWorker {
       this.#answer({ job, type: "done", result });
     } catch (error) {
       this.#output = undefined;
-      const message = error instanceof Error ? error.message : String(error);
-      const file = error instanceof CorruptionError ? error.file : undefined;
-      const kind = file === undefined ? "failed" : "damaged";
-      this.#answer({ job, type: "failed", failure: { kind, message, file } });
+      this.#answer({ job, type: "failed", failure: failureOf(error) });
     }
   }
+}
+
+/** What every job needs, and none is to blame for lacking. */
+const STARVED: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS", "EMFILE", "ENFILE", "ENOMEM", "EAGAIN"]);
+
+function failureOf(error: unknown): JobFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof CorruptionError) return { kind: "damaged", message, file: error.file };
+  if (error instanceof InputError) return { kind: "failed", message, file: error.file };
+  const isStarved = error instanceof IoError && STARVED.has(error.code);
+  return { kind: isStarved ? "starved" : "failed", message };
 }
 
 async function openOutput(disk: Disk): Promise<SegmentOutput> {
