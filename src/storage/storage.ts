@@ -18,10 +18,10 @@ import type { Random } from "../ports/random.ts";
 import type { StateRecord } from "../state/state-record.ts";
 import type { Store } from "../state/store.ts";
 import { Attempts } from "./attempts.ts";
-import { type CompactionPlan, planCompaction } from "./compaction-plan.ts";
-import type { JobResult } from "./jobs.ts";
+import { COMPACTION_PART_BYTES, type CompactionPlan, planCompaction } from "./compaction-plan.ts";
+import type { CompactedPart, CompactJob, JobResult } from "./jobs.ts";
 import { StorageMetrics } from "./metrics.ts";
-import { compactionRecords, MovePlan } from "./move.ts";
+import { compactionRecords, MovePlan, type PartSpan } from "./move.ts";
 import { FAN_IN, FAN_IN_WHEN_BUSY, planMerge, rangesIn } from "./plan.ts";
 import { scrub } from "./scrub.ts";
 import type { SegmentIdentity } from "./segment-format.ts";
@@ -73,6 +73,8 @@ export interface StorageOptions {
   readonly keepOrphans: boolean;
   readonly log: (line: string) => void;
   readonly failed: (error: unknown) => void;
+  /** For tests: compaction in smaller parts. */
+  readonly compactionPartBytes?: number;
 }
 
 export class Storage {
@@ -303,7 +305,8 @@ export class Storage {
     const { store, clock } = this.#options;
     if (!store.state.broker["log.cleaner.enable"]) return undefined;
     const attempts = this.#attempts;
-    const plan = planCompaction(store.state, { busy: this.#merging, nowMs: clock.wallMs(), attempts });
+    const { compactionPartBytes: partBytes = COMPACTION_PART_BYTES } = this.#options;
+    const plan = planCompaction(store.state, { busy: this.#merging, nowMs: clock.wallMs(), partBytes, attempts });
     if (plan === undefined) return undefined;
     const isAlone = attempts.needsWorkerAlone(plan.partitions.map(({ partition }) => partition));
     return () => (isAlone ? this.#alone(this.#compact(plan)) : this.#compact(plan));
@@ -350,8 +353,9 @@ export class Storage {
 
   async #merge(plan: NonNullable<ReturnType<typeof planMerge>>): Promise<void> {
     const { random } = this.#options;
-    if (!(await this.#begin(plan.inputs))) return;
-    const walPosition = Math.min(...plan.inputs.map((segment) => segment.walPosition));
+    const neededBytes = plan.inputs.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
+    if (!(await this.#begin(plan.inputs, neededBytes))) return;
+    const walPosition = plan.inputs.reduce((least, segment) => Math.min(least, segment.walPosition), Infinity);
     const identities = plan.outputs.map(() => ({ id: newUuid(random), walPosition }));
     const moved = new MovePlan(plan.outputs.map(({ level }, index) => ({ identity: identities[index]!, level })));
     plan.outputs.forEach(({ groups }, output) => {
@@ -398,54 +402,34 @@ export class Storage {
     this.#pump();
   }
 
-  async #compact({ topic, partitions }: CompactionPlan): Promise<void> {
-    const { random, clock, store, log } = this.#options;
+  async #compact(plan: CompactionPlan): Promise<void> {
+    const { random, log, store } = this.#options;
+    const { topic, partitions, parts } = plan;
     const inputs = [...new Set(partitions.flatMap(({ ranges }) => ranges.map(({ file }) => file)))];
-    if (!(await this.#begin(inputs))) return;
-    const identity = { id: newUuid(random), walPosition: Math.min(...inputs.map(({ walPosition }) => walPosition)) };
-    const { config } = topic;
+    if (!(await this.#begin(inputs, parts[0]!))) return;
+    const walPosition = inputs.reduce((least, segment) => Math.min(least, segment.walPosition), Infinity);
+    const identities = parts.map(() => ({ id: newUuid(random), walPosition }));
+    let isAsAsked = true;
+    const registerPart = (done: CompactedPart): void => {
+      for (const { partition, unreadable } of done.partitions) {
+        if (unreadable !== undefined) log(`warning: ${topic.name}-${partition}: ${unreadable}; it stays as it is`);
+      }
+      const identity = identities[done.part];
+      const records = identity && compactionRecords(identity, topic, spansOf(plan, done.part), done);
+      isAsAsked &&= records !== undefined;
+      if (!isAsAsked) return;
+      for (const record of records ?? []) store.append(record);
+      this.#inUse = new Set(segmentsBehind(plan, done.part)); // the others may go, and make room for what comes
+    };
     let bad: string | undefined;
     const outcome = await this.#run(
       {
         what: `a compaction of ${topic.name}-${partitions.map(({ partition: { partition } }) => partition).join(",")}`,
-        identities: [identity],
+        identities,
         inputs: partitions.map(({ partition }) => partition),
-        records: (result) => {
-          for (const { partition, unreadable } of result.compacted ?? []) {
-            if (unreadable !== undefined) log(`warning: ${topic.name}-${partition}: ${unreadable}; it stays as it is`);
-          }
-          return compactionRecords(identity, topic, partitions, result);
-        },
+        records: () => (isAsAsked ? [] : undefined), // each part has been registered when it came
       },
-      () =>
-        this.#worker.run({
-          kind: "compact",
-          inputs: inputs.map(({ id, walPosition, sizeBytes }) => ({ id, walPosition, sizeBytes })),
-          output: identity,
-          nowMs: clock.wallMs(),
-          mapBytes: store.state.broker["log.cleaner.dedupe.buffer.size"],
-          secret: random.bytes(16),
-          partitions: partitions.map(({ partition, ranges, firstDirtyOffset }) => ({
-            topicId: topic.id,
-            topicName: topic.name,
-            partition: partition.partition,
-            ranges: ranges.map(({ file, firstOffset, endOffset, sizeBytes, maxTimestamp, stored }) => ({
-              input: inputs.indexOf(file),
-              firstOffset,
-              endOffset,
-              sizeBytes,
-              maxTimestamp,
-              ...stored!,
-            })),
-            cleanedTo: firstDirtyOffset,
-            deleteRetentionMs: config["delete.retention.ms"],
-            segmentBytes: config["segment.bytes"],
-            segmentMs: config["segment.ms"],
-            newestBatches: [...partition.producers.entries()].flatMap(
-              ([, { batches }]) => batches.at(-1)?.baseOffset ?? [],
-            ),
-          })),
-        }),
+      () => this.#worker.run(this.#compactJob(plan, inputs, identities), registerPart),
       (message, file) => {
         bad = file;
         this.#options.log(`error: ${message}; topic ${topic.name} is not compacted`);
@@ -457,21 +441,58 @@ export class Storage {
     this.#pump();
   }
 
+  #compactJob(
+    { topic, partitions, parts }: CompactionPlan,
+    inputs: readonly Segment[],
+    identities: readonly SegmentIdentity[],
+  ): CompactJob {
+    const { random, clock, store } = this.#options;
+    const { broker } = store.state;
+    const places = new Map(inputs.map((segment, index) => [segment, index]));
+    return {
+      kind: "compact",
+      inputs: inputs.map(({ id, walPosition, sizeBytes }) => ({ id, walPosition, sizeBytes })),
+      parts: parts.map((sizeBytes, part) => ({ output: identities[part]!, sizeBytes })),
+      minFreeBytes: broker["wal.min.free.bytes"],
+      nowMs: clock.wallMs(),
+      mapBytes: broker["log.cleaner.dedupe.buffer.size"],
+      secret: random.bytes(16),
+      partitions: partitions.map(({ partition, groups, firstDirtyOffset }) => ({
+        topicId: topic.id,
+        topicName: topic.name,
+        partition: partition.partition,
+        groups: groups.map(({ part, ranges }) => ({
+          part,
+          ranges: ranges.map(({ file, firstOffset, endOffset, stored }) => ({
+            input: places.get(file)!,
+            firstOffset,
+            endOffset,
+            ...stored!,
+          })),
+        })),
+        cleanedTo: firstDirtyOffset,
+        deleteRetentionMs: topic.config["delete.retention.ms"],
+        newestBatches: [...partition.producers.entries()].flatMap(
+          ([, { batches }]) => batches.at(-1)?.baseOffset ?? [],
+        ),
+      })),
+    };
+  }
+
   /** Begins work on segments; false when that has to wait, since the disk has no room for what comes of it. */
-  async #begin(inputs: readonly Segment[]): Promise<boolean> {
+  async #begin(inputs: readonly Segment[], neededBytes: number): Promise<boolean> {
     for (const segment of inputs) this.#merging.add(segment);
     this.#inUse = new Set(inputs);
     this.#mergeActive = true;
-    if (await this.#hasRoom(inputs)) return true;
+    if (await this.#hasRoom(neededBytes)) return true;
     this.#ended(inputs, "failed", undefined);
     this.#pump();
     return false;
   }
 
   /** What is merged is there twice for a while. The log has its share of the disk all the same: without it the broker ends. */
-  async #hasRoom(inputs: readonly Segment[]): Promise<boolean> {
+  async #hasRoom(neededBytes: number): Promise<boolean> {
     const { disk, store, log } = this.#options;
-    const neededBytes = inputs.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
     const freeBytes = (await disk.freeBytes()) - store.state.broker["wal.min.free.bytes"];
     const lacksRoom = neededBytes > freeBytes;
     if (lacksRoom && !this.#lacksRoom) {
@@ -645,6 +666,20 @@ export class Storage {
       if (!this.#stopped) this.#options.failed(error);
     });
   }
+}
+
+/** What a part of a compaction is to clean of each partition. */
+function spansOf({ partitions }: CompactionPlan, part: number): PartSpan[] {
+  return partitions.flatMap(({ partition, groups }) => {
+    const ranges = groups.filter((group) => group.part === part).flatMap((group) => group.ranges);
+    return ranges.length === 0 ? [] : { partition, from: ranges[0]!.firstOffset, to: ranges.at(-1)!.endOffset };
+  });
+}
+
+/** The segments that the parts behind this one are made of. */
+function segmentsBehind({ partitions }: CompactionPlan, part: number): Segment[] {
+  const groups = partitions.flatMap((partition) => partition.groups.filter((group) => group.part > part));
+  return groups.flatMap(({ ranges }) => ranges.map(({ file }) => file));
 }
 
 async function removeIfThere(disk: Disk, name: string): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import type { Child, ChildLauncher } from "../ports/child.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
-import type { Answer, Job, JobFailure, JobResult } from "./jobs.ts";
+import type { Answer, CompactedPart, Job, JobFailure, JobResult } from "./jobs.ts";
 import type { JobOutcome, StorageMetrics } from "./metrics.ts";
 
 /** A job that has told nothing for so long hangs: even a slow disk reads a few MiB in that time. */
@@ -34,6 +34,7 @@ export class JobError extends Error {
 interface Pending {
   readonly resolve: (result: JobResult) => void;
   readonly reject: (error: JobError) => void;
+  readonly part: (done: CompactedPart) => void;
   timer: Timer;
   readonly work: Job;
   readonly beganMs: number;
@@ -61,8 +62,8 @@ export class WorkerClient {
     this.#metrics = options.metrics;
   }
 
-  /** @throws JobError */
-  run(work: Job): Promise<JobResult> {
+  /** `part`: called for each part of the work that is done. @throws JobError */
+  run(work: Job, part: (done: CompactedPart) => void = () => undefined): Promise<JobResult> {
     if (this.#stopped) return Promise.reject(new JobError({ kind: "lost", message: "the broker stops" }));
     try {
       this.#child ??= this.#launch();
@@ -74,7 +75,7 @@ export class WorkerClient {
     const job = (this.#jobs += 1);
     this.#metrics.begun(work);
     return new Promise((resolve, reject) => {
-      this.#pending.set(job, { resolve, reject, timer: this.#watch(), work, beganMs: this.#clock.monotonicMs() });
+      this.#pending.set(job, { resolve, reject, part, timer: this.#watch(), work, beganMs: this.#clock.monotonicMs() });
       this.#child!.send({ job, work });
     });
   }
@@ -118,8 +119,9 @@ export class WorkerClient {
     const pending = this.#pending.get(answer.job);
     if (pending === undefined) return; // given up since
     pending.timer.cancel();
-    if (answer.type === "progress") {
+    if (answer.type === "progress" || answer.type === "part") {
       pending.timer = this.#watch();
+      if (answer.type === "part") pending.part(answer.part);
       return;
     }
     this.#pending.delete(answer.job);

@@ -7,7 +7,7 @@ import { SEGMENT_FOLDER, segmentName } from "../log/segment.ts";
 import { type Disk, IoError } from "../ports/disk.ts";
 import { compactPartitions } from "./compact.ts";
 import { convertWalFile } from "./convert.ts";
-import type { Answer, Job, JobFailure, JobResult, Request } from "./jobs.ts";
+import type { Answer, CompactedPart, Job, JobFailure, JobResult, Request } from "./jobs.ts";
 import { mergeSegments } from "./merge.ts";
 import { InputError } from "./range-reader.ts";
 import type { SegmentIdentity } from "./segment-format.ts";
@@ -29,9 +29,10 @@ export class StorageWorker {
   /** Does a job, and answers. Several may be under way. */
   async take({ job, work }: Request): Promise<void> {
     const progress = (): void => this.#answer({ job, type: "progress" });
+    const finished = (part: CompactedPart): void => this.#answer({ job, type: "part", part });
     try {
       this.#output ??= openOutput(this.#disk);
-      const result = await doJob(await this.#output, work, progress);
+      const result = await doJob(await this.#output, work, { progress, finished });
       this.#answer({ job, type: "done", result });
     } catch (error) {
       this.#output = undefined;
@@ -57,7 +58,11 @@ async function openOutput(disk: Disk): Promise<SegmentOutput> {
   return new SegmentOutput(disk, await disk.syncedWrites(SEGMENT_FOLDER));
 }
 
-async function doJob(output: SegmentOutput, work: Job, progress: () => void): Promise<JobResult> {
+async function doJob(
+  output: SegmentOutput,
+  work: Job,
+  { progress, finished }: { readonly progress: () => void; readonly finished: (part: CompactedPart) => void },
+): Promise<JobResult> {
   switch (work.kind) {
     case "convert": {
       const segments = [await convertWalFile(output, work, progress)];
@@ -71,9 +76,16 @@ async function doJob(output: SegmentOutput, work: Job, progress: () => void): Pr
       return { segments };
     }
     case "compact": {
-      const { segment, partitions: compacted } = await compactPartitions(output, work, progress);
-      await publish(output.disk, [work.output], [segment], progress);
-      return { segments: [segment], compacted };
+      const segments: (WrittenSegment | undefined)[] = [];
+      await compactPartitions(output, work, {
+        progress,
+        async finished(part) {
+          await publish(output.disk, [work.parts[part.part]!.output], [part.segment], progress);
+          segments.push(part.segment);
+          finished(part);
+        },
+      });
+      return { segments };
     }
   }
 }

@@ -24,6 +24,9 @@ export interface StorageWorldOptions {
   readonly settings?: Readonly<Record<string, string>>;
   readonly keepOrphans?: boolean;
   readonly workerFate?: (operation: number) => WorkerFate;
+  /** Size of the disk. */
+  readonly capacityBytes?: number;
+  readonly compactionPartBytes?: number;
   readonly jobFate?: (work: Job) => WorkerFate;
   /** Puts something between the worker and its disk. */
   readonly wrapWorkerDisk?: (disk: Disk) => Disk;
@@ -48,7 +51,9 @@ export async function openStorage(process: SimProcess, options: StorageWorldOpti
     ...(workerFate === undefined ? {} : { fate: workerFate }),
     ...(jobFate === undefined ? {} : { jobFate }),
   });
+  const { compactionPartBytes } = options;
   const storage = new Storage({
+    ...(compactionPartBytes === undefined ? {} : { compactionPartBytes }),
     ...{ store, launcher: workers, clock, random, disk, keepOrphans },
     log: (line) => void lines.push(line),
     failed: (error) => {
@@ -76,7 +81,8 @@ export async function withStorage(
   scenario: (open: OpenStorage, simulation: Simulation) => Promise<void>,
   options: StorageWorldOptions = {},
 ): Promise<void> {
-  const simulation = new Simulation({ seed: 1 });
+  const { capacityBytes } = options;
+  const simulation = new Simulation({ seed: 1, ...(capacityBytes === undefined ? {} : { disk: { capacityBytes } }) });
   const result = await simulation.run(async (process) => {
     const open = await openStorage(process, options);
     await scenario(open, simulation);
