@@ -2,7 +2,6 @@
 import type { Uuid } from "../base/uuid.ts";
 import type { FileRange } from "../log/log-file.ts";
 import { Segment } from "../log/segment.ts";
-import type { WalFile } from "../log/wal-file.ts";
 import type { State, Topic } from "../state/state.ts";
 
 /** So many segments of a kind and level become one of the next level. */
@@ -29,17 +28,6 @@ export interface MergePlan {
   readonly inputs: readonly Segment[];
   /** One for each segment to write. */
   readonly outputs: readonly { readonly level: number; readonly groups: readonly RangeGroup[] }[];
-}
-
-/** The ranges that lie in a sealed file. */
-export function rangesIn(state: State, file: WalFile): { readonly topic: Topic; readonly range: FileRange }[] {
-  const found: { topic: Topic; range: FileRange }[] = [];
-  for (const topic of state.topics()) {
-    for (const partition of topic.partitions) {
-      for (const range of partition.ranges) if (range.file === file) found.push({ topic, range });
-    }
-  }
-  return found;
 }
 
 /**

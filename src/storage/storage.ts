@@ -15,6 +15,7 @@ import type { ChildLauncher } from "../ports/child.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import { type Disk, IoError } from "../ports/disk.ts";
 import type { Random } from "../ports/random.ts";
+import { rangesIn } from "../state/ranges-in.ts";
 import type { StateRecord } from "../state/state-record.ts";
 import type { Store } from "../state/store.ts";
 import { Attempts } from "./attempts.ts";
@@ -22,7 +23,7 @@ import { COMPACTION_PART_BYTES, type CompactionPlan, planCompaction } from "./co
 import type { CompactedPart, CompactJob, JobResult } from "./jobs.ts";
 import { StorageMetrics } from "./metrics.ts";
 import { compactionRecords, MovePlan, type PartSpan } from "./move.ts";
-import { FAN_IN, FAN_IN_WHEN_BUSY, planMerge, rangesIn } from "./plan.ts";
+import { FAN_IN, FAN_IN_WHEN_BUSY, planMerge } from "./plan.ts";
 import { scrub } from "./scrub.ts";
 import type { SegmentIdentity } from "./segment-format.ts";
 import { JobError, WorkerClient } from "./worker-client.ts";
