@@ -7,6 +7,7 @@ import type { StateRecord } from "../state/state-record.ts";
 import type { CompactedPart, JobResult } from "./jobs.ts";
 import type { DirectoryRow, SegmentIdentity } from "./segment-format.ts";
 import type { WrittenSegment } from "./segment-writer.ts";
+import { SLICE, type Slices } from "./slices.ts";
 
 /** Some 90 bytes each. */
 const PARTITIONS_PER_RECORD = 2_000;
@@ -40,12 +41,25 @@ export class MovePlan {
     this.#moved.push(moved);
   }
 
-  /** Undefined unless every byte that was to be moved is in what was written. */
-  records({ segments: written }: JobResult): StateRecord[] | undefined {
-    const rows = written.map((segment) => new Map(segment?.ranges.map((row) => [keyOf(row), row])));
+  /**
+   * Undefined unless every byte that was to be moved is in what was written. Of ranges as they were when the job began: those
+   * that are gone since, with their topic or behind the log's start, a record moves without effect.
+   */
+  *records({ segments: written }: JobResult): Slices<StateRecord[] | undefined> {
+    let looks = 0;
+    const rows: ReadonlyMap<string, DirectoryRow>[] = [];
+    for (const segment of written) {
+      const byKey = new Map<string, DirectoryRow>();
+      for (const row of segment?.ranges ?? []) {
+        if ((looks += 1) % SLICE === 0) yield;
+        byKey.set(keyOf(row), row);
+      }
+      rows.push(byKey);
+    }
     const topics = new Map<Topic, TopicMove["partitions"][number][]>();
     const segments = new SegmentList(this.#outputs, written);
     for (const { topic, ranges, output } of this.#moved) {
+      if ((looks += 1) % SLICE === 0) yield;
       const [first, last] = [ranges[0]!, ranges.at(-1)!];
       const row = rows[output]?.get(keyOf(first));
       const sizeBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);

@@ -472,3 +472,43 @@ test("a partition whose compaction always takes the worker down holds up no othe
     { jobFate },
   );
 });
+
+test("a move of many ranges, and the plan for it, leave others their turn; what is deleted meanwhile is gone", async () => {
+  const partitions = 2_100;
+  await withStorage(async (open) => {
+    const { store, process } = open;
+    const [doomed, topic] = [open.topic("doomed", 10), open.topic("orders", partitions)];
+    let moves = 0;
+    let turns = 0;
+    let turnsBetweenMoves = true;
+    const append = store.append.bind(store);
+    store.append = (record) => {
+      if (record.type === 10) {
+        turnsBetweenMoves &&= turns === moves;
+        moves += 1;
+        // What comes in at this very moment: a topic goes, and the log start of a partition that has not moved yet.
+        if (moves === 1) append({ type: 4, value: { topicId: doomed.id } });
+        const offset = placeIn(topic, partitions - 1).partition.endOffset;
+        if (moves === 1) append({ type: 8, value: { topicId: topic.id, partition: partitions - 1, offset } });
+        process.clock.defer(() => {
+          turns += 1;
+        });
+      }
+      return append(record);
+    };
+    for (let file = 0; file < FAN_IN; file += 1) {
+      for (let partition = 0; partition < partitions; partition += 1) {
+        open.append(placeIn(topic, partition), [{ value: `${file}` }]);
+      }
+      if (file === 0)
+        for (let partition = 0; partition < 10; partition += 1) open.append(placeIn(doomed, partition), [{}]);
+      await open.settle();
+    }
+    assert.ok(moves >= (FAN_IN + 1) * 2, `${moves} records`);
+    assert.ok(turnsBetweenMoves, "each in a turn of its own");
+    assert.ok(topic.partitions.every(({ ranges }) => ranges.length === 1 && ranges[0]!.file instanceof Segment));
+    assert.equal(placeIn(topic, partitions - 1).partition.logStartOffset, 1);
+    assert.equal(store.state.topic("doomed"), undefined);
+    assert.deepEqual(open.lines, []);
+  });
+});

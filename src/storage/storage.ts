@@ -23,9 +23,10 @@ import { COMPACTION_PART_BYTES, type CompactionPlan, planCompaction } from "./co
 import type { CompactedPart, CompactJob, JobResult } from "./jobs.ts";
 import { StorageMetrics } from "./metrics.ts";
 import { compactionRecords, MovePlan, type PartSpan } from "./move.ts";
-import { FAN_IN, FAN_IN_WHEN_BUSY, planMerge } from "./plan.ts";
+import { FAN_IN, FAN_IN_WHEN_BUSY, type MergePlan, planMerge } from "./plan.ts";
 import { scrub } from "./scrub.ts";
 import type { SegmentIdentity } from "./segment-format.ts";
+import { pause, runInSlices } from "./slices.ts";
 import { JobError, WorkerClient } from "./worker-client.ts";
 
 /** Files that become segments at the same time. */
@@ -58,7 +59,7 @@ interface Move {
   /** What it works on: what fails when it does (`attempts.ts`). */
   readonly inputs: readonly (WalFile | Segment | PartitionLog)[];
   /** Undefined when the result is not what was asked for. */
-  records(result: JobResult): readonly StateRecord[] | undefined;
+  records(result: JobResult): Promise<readonly StateRecord[] | undefined>;
 }
 
 /** `damaged`: it will never work. `failed`: it is tried again. */
@@ -235,7 +236,7 @@ export class Storage {
       if (file !== undefined) return () => this.#convert(file);
     }
     if (this.#busy) return undefined;
-    return this.#nextCompaction() ?? this.#nextMerge(isBusy);
+    return this.#nextCompaction() ?? (this.#mergeDue ? () => this.#planAndMerge(isBusy) : undefined);
   }
 
   /** Of the files that can become segments: those under suspicion first, then by how often it failed; the oldest of them. */
@@ -286,18 +287,25 @@ export class Storage {
     return share < 2 * BUSY_BACKLOG_SHARE ? 1 : this.#conversionsAtOnce();
   }
 
-  #nextMerge(isBusy: boolean): (() => Promise<void>) | undefined {
-    if (!this.#mergeDue) return undefined;
+  /** Nothing else is begun as long as it is planned: what a plan takes up is still there then. */
+  async #planAndMerge(isBusy: boolean): Promise<void> {
+    const { store, clock } = this.#options;
     this.#mergeDue = false;
-    this.#plannedAt = this.#options.store.wal.position;
+    this.#plannedAt = store.wal.position;
+    this.#isAlone = true;
     const attempts = this.#attempts;
-    const plan = planMerge(this.#options.store.state, {
+    const planning = planMerge(store.state, {
       busy: { has: (segment) => this.#merging.has(segment) || attempts.isResting(segment) },
       fanIn: isBusy ? FAN_IN_WHEN_BUSY : FAN_IN,
       failuresOf: (segment) => attempts.failuresOf(segment),
     });
-    if (plan === undefined) return undefined;
-    return () => (attempts.needsWorkerAlone(plan.inputs) ? this.#alone(this.#merge(plan)) : this.#merge(plan));
+    const plan = await runInSlices(planning, clock);
+    this.#isAlone = false;
+    if (plan === undefined || this.#stopped) return this.#pump();
+    const work = this.#merge(plan);
+    if (attempts.needsWorkerAlone(plan.inputs)) return this.#alone(work);
+    this.#pump(); // files have waited for the plan
+    return work;
   }
 
   #nextCompaction(): (() => Promise<void>) | undefined {
@@ -314,7 +322,7 @@ export class Storage {
   }
 
   async #convert(file: WalFile): Promise<void> {
-    const { store, random } = this.#options;
+    const { store, random, clock } = this.#options;
     this.#converting.add(file);
     const identity = { id: newUuid(random), walPosition: file.base };
     const ranges = rangesIn(store.state, file);
@@ -325,7 +333,7 @@ export class Storage {
         what: `a segment of ${file.name}`,
         identities: [identity],
         inputs: [file],
-        records: (result) => plan.records(result),
+        records: (result) => runInSlices(plan.records(result), clock),
       },
       () =>
         this.#worker.run({
@@ -352,8 +360,8 @@ export class Storage {
     this.#pump();
   }
 
-  async #merge(plan: NonNullable<ReturnType<typeof planMerge>>): Promise<void> {
-    const { random } = this.#options;
+  async #merge(plan: MergePlan): Promise<void> {
+    const { random, clock } = this.#options;
     const neededBytes = plan.inputs.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
     if (!(await this.#begin(plan.inputs, neededBytes))) return;
     const walPosition = plan.inputs.reduce((least, segment) => Math.min(least, segment.walPosition), Infinity);
@@ -368,7 +376,7 @@ export class Storage {
         what: `a merge of ${plan.inputs.length} segments from ${plan.inputs[0]!.name} on`,
         identities,
         inputs: plan.inputs,
-        records: (result) => moved.records(result),
+        records: (result) => runInSlices(moved.records(result), clock),
       },
       () =>
         this.#worker.run({
@@ -428,7 +436,8 @@ export class Storage {
         what: `a compaction of ${topic.name}-${partitions.map(({ partition: { partition } }) => partition).join(",")}`,
         identities,
         inputs: partitions.map(({ partition }) => partition),
-        records: () => (isAsAsked ? [] : undefined), // each part has been registered when it came
+        // Each part has been registered when it came.
+        records: () => Promise.resolve(isAsAsked ? [] : undefined),
       },
       () => this.#worker.run(this.#compactJob(plan, inputs, identities), registerPart),
       (message, file) => {
@@ -517,18 +526,22 @@ export class Storage {
     job: () => ReturnType<WorkerClient["run"]>,
     damaged: (message: string, file: string | undefined) => void,
   ): Promise<Outcome> {
-    const { store } = this.#options;
+    const { store, clock } = this.#options;
     const names = move.identities.map(({ walPosition, id }) => segmentName(walPosition, id));
     for (const name of names) this.#writing.add(name);
     try {
       const result = await job();
       if (this.#stopped) return "failed";
-      const records = move.records(result);
+      const records = await move.records(result);
       if (records === undefined) {
         damaged("the storage worker did not give what it should", undefined);
         return "damaged";
       }
-      for (const record of records) store.append(record);
+      for (const record of records) {
+        if (this.#stopped) return "failed"; // what has not moved is where it was
+        store.append(record);
+        await pause(clock);
+      }
       this.#attempts.done(move.inputs);
       this.#failuresInARow = 0;
       this.#retryMs = FIRST_RETRY_MS;
@@ -605,7 +618,7 @@ export class Storage {
     const delayMs = state.broker["segment.delete.delay.ms"];
     let removed = 0;
     for (const segment of [...state.segments.values()]) {
-      if (segment.users > 0) continue;
+      if (segment.users > 0 || this.#writing.has(segment.name)) continue; // not all that it is for may have moved yet
       segment.freedAt ??= store.wal.position;
       segment.freedMs ??= clock.monotonicMs();
       const isDue = clock.monotonicMs() - segment.freedMs >= delayMs && files.isForgotten(segment.freedAt);
