@@ -5,7 +5,7 @@
 import type { Child, ChildEvents, ChildLauncher } from "../src/ports/child.ts";
 import type { Clock } from "../src/ports/clock.ts";
 import type { Disk, DiskFile, SyncedFile } from "../src/ports/disk.ts";
-import type { Request } from "../src/storage/jobs.ts";
+import type { Job, Request } from "../src/storage/jobs.ts";
 import { StorageWorker } from "../src/storage/worker.ts";
 
 /** What becomes of a worker at a disk operation. */
@@ -16,6 +16,8 @@ export interface SimWorkerOptions {
   readonly disk: Disk;
   /** Asked before each disk operation of a worker; 1 is the first since the simulation began. */
   readonly fate?: (operation: number) => WorkerFate;
+  /** Asked when a worker begins a job. */
+  readonly jobFate?: (work: Job) => WorkerFate;
 }
 
 export class SimWorkers implements ChildLauncher {
@@ -30,7 +32,7 @@ export class SimWorkers implements ChildLauncher {
 
   launch(events: ChildEvents): Child {
     this.launches += 1;
-    const { clock } = this.#options;
+    const { clock, jobFate } = this.#options;
     let state: "alive" | "hanging" | "ended" = "alive";
     const end = (reason: string): void => {
       if (state === "ended") return;
@@ -56,7 +58,11 @@ export class SimWorkers implements ChildLauncher {
       send(message) {
         const copy = structuredClone(message) as Request;
         clock.defer(() => {
-          if (state === "alive") void worker.take(copy);
+          if (state !== "alive") return;
+          const fate = "work" in copy ? (jobFate?.(copy.work) ?? "lives") : "lives";
+          if (fate === "crashes") end("the simulation let it crash");
+          else if (fate === "hangs") state = "hanging";
+          else void worker.take(copy);
         });
       },
       end: () => end("it was ended"),

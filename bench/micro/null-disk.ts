@@ -40,6 +40,10 @@ export function nullDisk(): Disk {
         sizes.set(name, 0);
         return { write: async (parts, position) => written(name, parts, position), close: async () => {} };
       },
+      open: async (name) => {
+        existing(name);
+        return file(name);
+      },
     }),
     list: async (folder) => {
       const prefix = folder === "" ? "" : `${folder}/`;

@@ -406,6 +406,25 @@ test("the rows of a damaged or missing index are found again in the log", async 
   }
 });
 
+test("an index without any intact rows costs one pass over its file, however many partitions read it", async () => {
+  await withLog(async (log, { disk }) => {
+    const places = Array.from({ length: 20 }, (_, index) => placeIn(log.topic(`t${index}`)));
+    const batches = places.map((place) => log.append(place, [{ value: SMALL }]));
+    await log.roll();
+    const { file } = places[0]!.partition.ranges[0]!;
+    await disk.remove(file.indexName);
+    let opened = 0;
+    const open = disk.open.bind(disk);
+    disk.open = (name, access) => {
+      if (name === file.name) opened += 1;
+      return open(name, access);
+    };
+    const results = await readStored(log, ...places.map((place) => query(place, 0)));
+    assert.deepEqual(results.map(bytesOf), batches);
+    assert.equal(opened, 2, "once for the rows, once for the batches");
+  });
+});
+
 test("a damaged index of one partition leaves the files of the others free", async () => {
   await withLog(async (log, { disk }) => {
     const places = ["a", "b"].map((name) => placeIn(log.topic(name)));

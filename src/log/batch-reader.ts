@@ -19,7 +19,7 @@ import type { Block, BlockCache } from "./blocks.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { CorruptionError, isReadFailure } from "./corruption.ts";
 import { readStoredIndex } from "./file-index.ts";
-import { rebuildIndex } from "./index-rebuild.ts";
+import { rebuildIndexes, rebuiltIndex } from "./index-rebuild.ts";
 import type { FileRange, LogFile } from "./log-file.ts";
 import { LruCache } from "./lru-cache.ts";
 import type { PartitionLog } from "./partition-log.ts";
@@ -77,6 +77,7 @@ export class BatchReader {
   readonly #regions: RegionCache;
   /** One file at a time is read for the index that it has lost. */
   readonly #rebuilds = new ByteBudget(1);
+  readonly #rangesIn: (file: LogFile) => Iterable<FileRange>;
   readonly #report: (line: string) => void;
   /** Reads of files since the start, and their bytes. */
   reads = 0;
@@ -89,10 +90,13 @@ export class BatchReader {
     /** Half of it is for reads under way, half for regions. */
     readonly bufferBytes: number;
     readonly indexCacheBytes: number;
+    /** All that partitions have in a file. Takes its time: for the rare case. */
+    readonly rangesIn: (file: LogFile) => Iterable<FileRange>;
     /** What the operator has to know, a line. */
     readonly report: (line: string) => void;
   }) {
     this.#disk = options.disk;
+    this.#rangesIn = options.rangesIn;
     this.#report = options.report;
     this.#blocks = options.blocks;
     this.#turns = options.turns;
@@ -208,8 +212,12 @@ export class BatchReader {
     const cached = this.#indexes.get(key);
     if (cached !== undefined) return cached;
     const index = await this.#readIndex(range);
-    this.#indexes.set(key, index, Math.max(index.memoryBytes, 1));
+    this.#keepIndex(range, index);
     return index;
+  }
+
+  #keepIndex({ file, stored }: FileRange, index: BatchIndex): void {
+    this.#indexes.set(`${file.name}/${stored!.at}`, index, Math.max(index.memoryBytes, 1));
   }
 
   /** Lets go of a file that is going to be removed: as long as it is open it takes up disk. */
@@ -229,11 +237,21 @@ export class BatchReader {
       return await readStoredIndex(this.#disk, range.file, range.stored!);
     } catch (error) {
       if (!isReadFailure(error)) throw error;
-      this.#report(`error: ${error.message}; the rows of partition ${range.partition} are read from the log again`);
+      return this.#rebuildIndex(range, error.message);
     }
+  }
+
+  /** Who has lost its rows is seldom the only one in its file: those of all others there are found with them. */
+  async #rebuildIndex(range: FileRange, why: string): Promise<BatchIndex> {
+    const { file } = range;
     await this.#rebuilds.acquire(1);
     try {
-      return await rebuildIndex(this.#disk, range);
+      const foundMeanwhile = this.#indexes.get(`${file.name}/${range.stored!.at}`);
+      if (foundMeanwhile !== undefined) return foundMeanwhile;
+      this.#report(`error: ${why}; the rows of all that is in ${file.name} are read from it again`);
+      const indexes = await rebuildIndexes(this.#disk, file, new Set([range, ...this.#rangesIn(file)]));
+      for (const [each, index] of indexes) if (index.count === each.stored?.rows) this.#keepIndex(each, index);
+      return rebuiltIndex(indexes, file, range);
     } finally {
       this.#rebuilds.release(1);
     }

@@ -4,6 +4,7 @@
  * Whatever is appended is applied at once, in the same turn, so that the state is always that of the log's end. What may
  * leave the process waits at the barrier until the log is committed that far (`whenCommitted`).
  */
+
 import { assert } from "../base/assert.ts";
 import type { Position } from "../base/brands.ts";
 import { Barrier } from "../log/barrier.ts";
@@ -25,6 +26,7 @@ import {
 } from "../protocol/record-batch.ts";
 import { Files } from "./files.ts";
 import type { Opened } from "./open.ts";
+import { rangesIn } from "./ranges-in.ts";
 import type { State, Topic } from "./state.ts";
 import { encodeStateRecord, type StateRecord } from "./state-record.ts";
 
@@ -98,6 +100,7 @@ export class Store {
       turns: new ReadTurns(clock, () => this.committedMs),
       bufferBytes: config["read.buffer.bytes"],
       indexCacheBytes: config["wal.index.cache.bytes"],
+      rangesIn: (file) => rangesIn(state, file).map(({ range }) => range),
       report: options.report,
     });
     const { files, snapshots } = opened;

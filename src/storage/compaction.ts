@@ -67,6 +67,8 @@ export interface CleanOptions {
    * newest sequence of a producer that it still remembers, and for the last batch before the uncleanable part.
    */
   readonly keepsWhenEmpty: (batch: Buffer) => boolean;
+  /** Whether tombstones stay from the first batch on: a pass over what lies before has met one that cannot be read. */
+  readonly keepsTombstones?: boolean;
   /** What the records of one batch may unpack to. */
   readonly limitBytes?: number;
 }
@@ -97,14 +99,16 @@ export interface CleanStatistics {
 }
 
 /**
- * Cleans all that the map reaches. `batches`: from the log's start on; those beyond the map are passed through.
+ * Cleans all that the map reaches. `batches`: from the log's start on; those beyond the map are passed through. Several passes
+ * may do it with one map, if each takes up where the one before has ended: when a tombstone may go, or is marked with the time
+ * from which it may, older records of its key must be gone for good.
  *
  * A batch that cannot be read stays, and from then on tombstones do too: older records of their keys may be in it for
  * readers with more memory, and would be back from the dead.
  */
 export async function cleanPass(batches: Batches, options: CleanOptions, sink: CleanSink): Promise<CleanStatistics> {
-  const { limitBytes = MAX_DECOMPRESSED_BYTES } = options;
-  const rules: Mutable<CleaningRules> = { ...options, limitBytes, keepsTombstones: false };
+  const { limitBytes = MAX_DECOMPRESSED_BYTES, keepsTombstones = false } = options;
+  const rules: Mutable<CleaningRules> = { ...options, limitBytes, keepsTombstones };
   const totals: Mutable<CleanStatistics> = { ...NOTHING_CLEANED };
   for await (const batch of batches) {
     const cleaned = cleanBatch(batch, rules);

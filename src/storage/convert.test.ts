@@ -173,6 +173,29 @@ test("an index that is damaged or gone is made again from the file", async () =>
   }
 });
 
+test("an index without any intact rows costs one pass over the file, however many partitions, and progress is told", async () => {
+  const partitions = 40;
+  const sent = withOffsets(
+    Array.from({ length: partitions }, (_, partition) => ({ topic: 0, partition, records: [{ value: "v" }] })),
+  );
+  const { folder, builder } = await sealedFile(sent);
+  const job = await jobFor(folder, builder);
+  folder.files.get(builder.indexName)!.fill(0xff);
+  let opened = 0;
+  let told = 0;
+  const open = folder.open.bind(folder);
+  folder.open = (name) => {
+    if (name === builder.name) opened += 1;
+    return open(name);
+  };
+  const written = await convertWalFile(memoryOutput(folder), job, () => {
+    if (!folder.files.has(segmentFile())) told += 1; // nothing is written yet: the rows are looked for
+  });
+  assert.equal(written!.ranges.length, partitions);
+  assert.equal(opened, 2, "once for the rows, once for the batches");
+  assert.ok(told >= partitions, "for each of the groups");
+});
+
 test("damage in a batch, wherever, and a file that is gone, are told apart from what may work another time", async () => {
   const sent = withOffsets([0, 1].map((topic) => ({ topic, partition: 0, records: [{ value: "v" }] })));
   const { folder, builder } = await sealedFile(sent);
@@ -184,7 +207,11 @@ test("damage in a batch, wherever, and a file that is gone, are told apart from 
     const damaged = Buffer.from(whole);
     damaged[at]! ^= 0x10;
     folder.files.set(builder.name, damaged);
-    await assert.rejects(doJob(memoryOutput(folder), job, NOTHING), CorruptionError, `byte ${at}`);
+    await assert.rejects(
+      doJob(memoryOutput(folder), job, { progress: NOTHING, finished: NOTHING }),
+      CorruptionError,
+      `byte ${at}`,
+    );
     folder.files.delete(NAME);
   }
   folder.files.delete(builder.name);

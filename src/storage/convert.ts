@@ -10,7 +10,7 @@ import { toPosition } from "../base/brands.ts";
 import type { BatchIndex } from "../log/batch-index.ts";
 import { CorruptionError } from "../log/corruption.ts";
 import { readRows } from "../log/file-index.ts";
-import { rebuildIndex } from "../log/index-rebuild.ts";
+import { rebuildIndexes, rebuiltIndex } from "../log/index-rebuild.ts";
 import { WalFile } from "../log/wal-file.ts";
 import { claimedBatchRecordBytes, verifiedRecordBytes } from "../log/wal-record.ts";
 import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
@@ -128,48 +128,47 @@ export function bySegmentOrder(
   return a.partition - b.partition || a.firstOffset - b.firstOffset;
 }
 
+/** The rows of each range: from the index, or from the file itself where they are damaged. */
 async function readIndexes(
   disk: Disk,
   file: WalFile,
   ranges: readonly Range[],
   progress: () => void,
 ): Promise<BatchIndex[]> {
-  let source: DiskFile | undefined;
+  const source = await openIfThere(disk, file.indexName);
+  const indexes: (BatchIndex | undefined)[] = [];
   try {
-    source = await disk.open(file.indexName, "read");
-  } catch (error) {
-    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
-  }
-  try {
-    const indexes: BatchIndex[] = [];
     for (const range of ranges) {
-      indexes.push(await readIndex(disk, file, source, range));
+      indexes.push(source && (await readIntact(source, file.indexName, range)));
       if (indexes.length % INDEXES_PER_PROGRESS === 0) progress();
     }
-    return indexes;
   } finally {
     await source?.close();
   }
+  const lost = ranges.flatMap((range, place) =>
+    indexes[place] === undefined ? { ...range, stored: range, place } : [],
+  );
+  if (lost.length > 0) {
+    const rebuilt = await rebuildIndexes(disk, file, lost, progress);
+    for (const range of lost) indexes[range.place] = rebuiltIndex(rebuilt, file, range);
+  }
+  return indexes as BatchIndex[];
 }
 
-/** The rows of a range: from the index, or from the file itself when they are damaged. */
-async function readIndex(disk: Disk, file: WalFile, source: DiskFile | undefined, range: Range): Promise<BatchIndex> {
+async function openIfThere(disk: Disk, name: string): Promise<DiskFile | undefined> {
   try {
-    if (source !== undefined) return await readRows(source, file.indexName, range);
+    return await disk.open(name, "read");
   } catch (error) {
-    if (!(error instanceof CorruptionError)) throw error;
+    if (error instanceof IoError && error.kind === "notFound") return undefined;
+    throw error;
   }
-  const { topicId, partition, firstOffset, endOffset, at, rows, crc } = range;
-  const stored = { at, rows, crc };
-  return rebuildIndex(disk, {
-    file,
-    topicId,
-    partition,
-    firstOffset,
-    endOffset,
-    stored,
-    sizeBytes: 0,
-    maxTimestamp: 0,
-    index: undefined,
-  });
+}
+
+async function readIntact(source: DiskFile, name: string, range: Range): Promise<BatchIndex | undefined> {
+  try {
+    return await readRows(source, name, range);
+  } catch (error) {
+    if (error instanceof CorruptionError) return undefined;
+    throw error;
+  }
 }

@@ -47,59 +47,85 @@ export interface MergeJob {
   }[];
 }
 
-/** Partitions of one topic are compacted: their ranges become fewer and smaller ones in one segment. */
+/**
+ * Partitions of one topic are compacted: their ranges become fewer and smaller ones, in a segment for each part of the work. A
+ * part counts by itself when it is done; so neither the room that is needed nor what a crash costs grows with a partition.
+ */
 export interface CompactJob {
   readonly kind: "compact";
   readonly inputs: readonly SegmentSource[];
-  readonly output: SegmentIdentity;
+  /** What each part becomes, and at most how many bytes of batches. */
+  readonly parts: readonly { readonly output: SegmentIdentity; readonly sizeBytes: number }[];
+  /** What has to stay free of the disk: a part that would leave less is not begun. */
+  readonly minFreeBytes: number;
   readonly nowMs: number;
   /** Memory for keys at most, and 16 random bytes that their hashes depend on. */
   readonly mapBytes: number;
   readonly secret: Uint8Array;
+  /** In the order of their numbers. */
   readonly partitions: readonly CompactPartition[];
 }
 
 export interface CompactPartition extends PartitionPlace {
-  /** What lies before the part that must not be touched; oldest first. */
-  readonly ranges: readonly (SegmentRangeSource & { readonly sizeBytes: number; readonly maxTimestamp: number })[];
+  /**
+   * What lies before the part of the log that must not be touched, oldest first. A group becomes one range at most, in the
+   * segment of its part of the job; parts follow one another.
+   */
+  readonly groups: readonly { readonly part: number; readonly ranges: readonly SegmentRangeSource[] }[];
   /** What lies before was compacted before. */
   readonly cleanedTo: number;
   readonly deleteRetentionMs: number;
-  /** What one range holds at most, and how much time it may span (segment.bytes, segment.ms). */
-  readonly segmentBytes: number;
-  readonly segmentMs: number;
   /** Base offsets of the batches with the newest sequences of producers that are remembered. */
   readonly newestBatches: readonly number[];
 }
 
 export type Job = ConvertJob | MergeJob | CompactJob;
 
-/** How far the compaction of a partition came. */
+/** What a part of a compaction did with a partition. */
 export interface CompactedPartition {
   readonly topicId: Uuid;
   readonly partition: number;
+  /** The groups between these offsets were cleaned. */
+  readonly from: number;
+  readonly to: number;
+  /** With the partition's last group everything before it is clean; until then, what was before. */
   readonly cleanedTo: number;
+  readonly isLast: boolean;
+  /** When the first of the tombstones may go that the groups so far still have; -1: there are none. */
   readonly horizonMs: number;
   /** The first batch whose records could not be read, and why. */
   readonly unreadable: string | undefined;
 }
 
+/** A part of a compaction that is done. */
+export interface CompactedPart {
+  readonly part: number;
+  /** Undefined when nothing was left to write, or all of it was as it was before (`isSame`). */
+  readonly segment: WrittenSegment | undefined;
+  /** The ranges stay where they are. */
+  readonly isSame: boolean;
+  readonly partitions: readonly CompactedPartition[];
+}
+
 export interface JobResult {
   /** In the order of the outputs; undefined where nothing was left to write. */
   readonly segments: readonly (WrittenSegment | undefined)[];
-  readonly compacted?: readonly CompactedPartition[];
 }
 
-/** `damaged`: what was to be read is not what was written, and never will be. `failed`: another time it may work. */
+/**
+ * `damaged`: what was to be read is not what was written, and never will be. `failed`: another time it may work.
+ * `starved`: the machine lacks something (room on the disk, threads, open files) that any other job needs too.
+ */
 export interface JobFailure {
-  readonly kind: "damaged" | "failed";
+  readonly kind: "damaged" | "failed" | "starved";
   readonly message: string;
-  /** The damaged one. */
+  /** The one that is damaged, or that the disk does not give. */
   readonly file?: string | undefined;
 }
 
 export type Answer =
   | { readonly job: number; readonly type: "progress" }
+  | { readonly job: number; readonly type: "part"; readonly part: CompactedPart }
   | { readonly job: number; readonly type: "done"; readonly result: JobResult }
   | { readonly job: number; readonly type: "failed"; readonly failure: JobFailure };
 

@@ -9,6 +9,7 @@ import type { State, Topic } from "../state/state.ts";
 import { MovePlan } from "./move.ts";
 import type { DirectoryRow } from "./segment-format.ts";
 import type { WrittenSegment } from "./segment-writer.ts";
+import { runAtOnce } from "./slices.ts";
 
 const FILE = new WalFile(toPosition(0), 1, toPosition(1000));
 const IDENTITY = { id: idOf(9), walPosition: 0 };
@@ -50,7 +51,7 @@ test("what a worker has done is told in a record: what lay where, and lies where
   const moved = [[rangeOf(topic, 0, 0), rangeOf(topic, 0, 10)], [rangeOf(topic, 1, 40)]];
   for (const ranges of moved) plan.add({ topic, ranges, output: 0 });
   const rows = moved.map(rowOf);
-  const records = plan.records({ segments: [written(...rows)] });
+  const records = runAtOnce(plan.records({ segments: [written(...rows)] }));
   const value = {
     segments: [{ ...IDENTITY, level: 1, batchBytes: 300, parts: [{ kind: 1, sizeBytes: 1000, crc: 99 }] }],
     topics: [
@@ -97,7 +98,7 @@ test("hazard: log deleted although the copy failed: a result that lacks a byte, 
   for (const [what, segments] of Object.entries(results)) {
     const plan = new MovePlan([{ identity: IDENTITY, level: 0 }]);
     for (const ranges of moved) plan.add({ topic, ranges, output: 0 });
-    assert.equal(plan.records({ segments }), undefined, what);
+    assert.equal(runAtOnce(plan.records({ segments })), undefined, what);
   }
 });
 
@@ -106,7 +107,7 @@ test("the records of many partitions are small ones, each partition is in one of
   const plan = new MovePlan([{ identity: IDENTITY, level: 0 }]);
   const ranges = topic.partitions.map(({ partition }) => rangeOf(topic, partition, 0));
   for (const range of ranges) plan.add({ topic, ranges: [range], output: 0 });
-  const records = plan.records({ segments: [written(...ranges.map((range) => rowOf([range])))] })!;
+  const records = runAtOnce(plan.records({ segments: [written(...ranges.map((range) => rowOf([range])))] }))!;
   assert.ok(records.length > 1);
   const partitions = records.flatMap((record) => {
     assert.ok(record.type === 10);

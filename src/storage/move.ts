@@ -4,9 +4,10 @@ import type { PartitionLog } from "../log/partition-log.ts";
 import { PART_BATCHES } from "../state/segment-records.ts";
 import type { Topic } from "../state/state.ts";
 import type { StateRecord } from "../state/state-record.ts";
-import type { JobResult } from "./jobs.ts";
+import type { CompactedPart, JobResult } from "./jobs.ts";
 import type { DirectoryRow, SegmentIdentity } from "./segment-format.ts";
 import type { WrittenSegment } from "./segment-writer.ts";
+import { SLICE, type Slices } from "./slices.ts";
 
 /** Some 90 bytes each. */
 const PARTITIONS_PER_RECORD = 2_000;
@@ -40,12 +41,25 @@ export class MovePlan {
     this.#moved.push(moved);
   }
 
-  /** Undefined unless every byte that was to be moved is in what was written. */
-  records({ segments: written }: JobResult): StateRecord[] | undefined {
-    const rows = written.map((segment) => new Map(segment?.ranges.map((row) => [keyOf(row), row])));
+  /**
+   * Undefined unless every byte that was to be moved is in what was written. Of ranges as they were when the job began: those
+   * that are gone since, with their topic or behind the log's start, a record moves without effect.
+   */
+  *records({ segments: written }: JobResult): Slices<StateRecord[] | undefined> {
+    let looks = 0;
+    const rows: ReadonlyMap<string, DirectoryRow>[] = [];
+    for (const segment of written) {
+      const byKey = new Map<string, DirectoryRow>();
+      for (const row of segment?.ranges ?? []) {
+        if ((looks += 1) % SLICE === 0) yield;
+        byKey.set(keyOf(row), row);
+      }
+      rows.push(byKey);
+    }
     const topics = new Map<Topic, TopicMove["partitions"][number][]>();
     const segments = new SegmentList(this.#outputs, written);
     for (const { topic, ranges, output } of this.#moved) {
+      if ((looks += 1) % SLICE === 0) yield;
       const [first, last] = [ranges[0]!, ranges.at(-1)!];
       const row = rows[output]?.get(keyOf(first));
       const sizeBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);
@@ -66,36 +80,44 @@ export class MovePlan {
   }
 }
 
+/** What a part of a compaction is to clean: the ranges of a partition between two offsets. */
+export interface PartSpan {
+  readonly partition: PartitionLog;
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
- * The state records for a compaction: of each partition, everything up to where its last range ended is now what was written,
- * be it nothing. Undefined when a partition is missing.
+ * The state records for a part of a compaction: of each partition, everything between two offsets is now what was written, be it
+ * nothing. Undefined when it is not what was asked for.
  */
 export function compactionRecords(
   identity: SegmentIdentity,
   topic: Topic,
-  partitions: readonly { readonly partition: PartitionLog; readonly ranges: readonly FileRange[] }[],
-  { segments: written, compacted = [] }: JobResult,
+  spans: readonly PartSpan[],
+  { segment, isSame, partitions }: CompactedPart,
 ): StateRecord[] | undefined {
-  const rows = (written[0]?.ranges ?? []).filter(({ topicId }) => topicId === topic.id);
-  const outputs = [{ identity, level: COMPACTED_LEVEL }];
-  const segments = new SegmentList(outputs, rows.length === 0 ? [undefined] : written);
+  const rows = (segment?.ranges ?? []).filter(({ topicId }) => topicId === topic.id);
+  const segments = new SegmentList([{ identity, level: COMPACTED_LEVEL }], [rows.length === 0 ? undefined : segment]);
   const moves: TopicMove["partitions"][number][] = [];
-  for (const {
-    partition: { partition },
-    ranges,
-  } of partitions) {
-    const done = compacted.find((each) => each.topicId === topic.id && each.partition === partition);
-    if (done === undefined) return undefined;
+  for (const { partition, from, to } of spans) {
+    const done = partitions.find((each) => each.topicId === topic.id && each.partition === partition.partition);
+    if (done === undefined || done.from !== from || done.to !== to) return undefined;
     moves.push({
-      partition,
-      from: ranges[0]!.firstOffset,
-      to: ranges.at(-1)!.endOffset,
+      partition: partition.partition,
+      from: isSame ? to : from, // what stays where it is does not move
+      to,
       cleanedTo: done.cleanedTo,
-      horizonMs: done.horizonMs,
-      ranges: rows.filter((row) => row.partition === partition).map((row) => rangeOfRow(row, 0)),
+      horizonMs: done.isLast ? done.horizonMs : earlier(partition.horizonMs, done.horizonMs),
+      ranges: rows.filter((row) => row.partition === partition.partition).map((row) => rangeOfRow(row, 0)),
     });
   }
   return recordsOf(segments.listed, new Map([[topic, moves]]));
+}
+
+/** Of two times, of which -1 is none: until the whole partition has been gone over, what was before is due as it was. */
+function earlier(a: number, b: number): number {
+  return a === -1 || b === -1 ? Math.max(a, b) : Math.min(a, b);
 }
 
 /** One record for all, or several: each partition moves at once, all of them need not, and records are to be small. */

@@ -6,6 +6,7 @@ import type { FileRange } from "../log/log-file.ts";
 import { Segment } from "../log/segment.ts";
 import type { State, Topic } from "../state/state.ts";
 import { FAN_IN, MERGED_BYTES, OWN_SEGMENT_BYTES, planMerge } from "./plan.ts";
+import { runAtOnce } from "./slices.ts";
 
 const KIB = 1024;
 const NONE: ReadonlySet<Segment> = new Set();
@@ -55,7 +56,7 @@ class Builder {
 }
 
 function plan(builder: Builder, busy = NONE) {
-  return planMerge(builder.state, busy, FAN_IN);
+  return runAtOnce(planMerge(builder.state, { busy, fanIn: FAN_IN }));
 }
 
 test("as many segments of a level as FAN_IN, of one topic or of several, become one of the next; fewer, or of other kinds, do not", () => {

@@ -2,8 +2,8 @@
 import type { Uuid } from "../base/uuid.ts";
 import type { FileRange } from "../log/log-file.ts";
 import { Segment } from "../log/segment.ts";
-import type { WalFile } from "../log/wal-file.ts";
 import type { State, Topic } from "../state/state.ts";
+import { SLICE, type Slices } from "./slices.ts";
 
 /** So many segments of a kind and level become one of the next level. */
 export const FAN_IN = 8;
@@ -31,23 +31,31 @@ export interface MergePlan {
   readonly outputs: readonly { readonly level: number; readonly groups: readonly RangeGroup[] }[];
 }
 
-/** The ranges that lie in a sealed file. */
-export function rangesIn(state: State, file: WalFile): { readonly topic: Topic; readonly range: FileRange }[] {
-  const found: { topic: Topic; range: FileRange }[] = [];
-  for (const topic of state.topics()) {
-    for (const partition of topic.partitions) {
-      for (const range of partition.ranges) if (range.file === file) found.push({ topic, range });
-    }
-  }
-  return found;
-}
-
-/** What to merge next; undefined when nothing is worth it. `busy` segments are left alone. */
-export function planMerge(state: State, busy: ReadonlySet<Segment>, fanIn: number): MergePlan | undefined {
-  const owners = ownersOf(state);
+/**
+ * What to merge next; undefined when nothing is worth it. `busy` segments are left alone. Those whose merge has failed are
+ * tried again with fewer others each time, so that the one with the fault stays behind, and not all of them.
+ */
+export function* planMerge(
+  state: State,
+  options: {
+    readonly busy: Pick<ReadonlySet<Segment>, "has">;
+    readonly fanIn: number;
+    readonly failuresOf?: (segment: Segment) => number;
+  },
+): Slices<MergePlan | undefined> {
+  const { busy, fanIn, failuresOf = () => 0 } = options;
   const free = [...state.segments.values()].filter((segment) => segment.users > 0 && !busy.has(segment));
-  const inputs = sparse(free) ?? alike(free, owners, fanIn);
-  return inputs === undefined ? undefined : mergeOf(state, inputs);
+  // Whose they are is asked only when there are enough of them, whoever's.
+  const isPossible = alike(free, { ownerOf: () => "shared", fanIn, failuresOf }) !== undefined;
+  let inputs = sparse(free);
+  if (inputs === undefined && isPossible) {
+    const owners = yield* ownersOf(state);
+    inputs = alike(free, { ownerOf: (segment) => owners.get(segment), fanIn, failuresOf });
+  }
+  if (inputs === undefined) return undefined;
+  const plan = yield* mergeOf(state, inputs);
+  // One that nobody needs any more may be gone by now.
+  return inputs.every(({ users }) => users > 0) ? plan : undefined;
 }
 
 /** Segments that mostly hold what nobody refers to any more. */
@@ -59,20 +67,26 @@ function sparse(segments: readonly Segment[]): Segment[] | undefined {
 /** Enough segments of one level that belong to the same topic, or to several. */
 function alike(
   segments: readonly Segment[],
-  owners: ReadonlyMap<Segment, Uuid | "shared">,
-  fanIn: number,
+  options: {
+    readonly ownerOf: (segment: Segment) => Uuid | "shared" | undefined;
+    readonly fanIn: number;
+    readonly failuresOf: (segment: Segment) => number;
+  },
 ): Segment[] | undefined {
-  const kinds = new Map<string, Segment[]>();
+  const { ownerOf, fanIn, failuresOf } = options;
+  const kinds = new Map<string, { readonly failures: number; readonly segments: Segment[] }>();
   for (const segment of segments) {
     if (segment.sizeBytes >= MERGED_BYTES) continue;
-    const kind = `${segment.level}/${owners.get(segment)}`;
-    const others = kinds.get(kind);
-    if (others === undefined) kinds.set(kind, [segment]);
-    else others.push(segment);
+    const failures = failuresOf(segment);
+    const key = `${segment.level}/${failures}/${ownerOf(segment)}`;
+    const kind = kinds.get(key);
+    if (kind === undefined) kinds.set(key, { failures, segments: [segment] });
+    else kind.segments.push(segment);
   }
   for (const kind of kinds.values()) {
-    if (kind.length < fanIn) continue;
-    const oldest = kind.toSorted((a, b) => a.walPosition - b.walPosition).slice(0, fanIn);
+    const atOnce = Math.max(2, Math.floor(fanIn / 2 ** kind.failures));
+    if (kind.segments.length < atOnce) continue;
+    const oldest = kind.segments.toSorted((a, b) => a.walPosition - b.walPosition).slice(0, atOnce);
     let bytes = 0;
     const inputs = oldest.filter((segment) => (bytes += segment.sizeBytes) <= MERGE_INPUT_BYTES);
     if (inputs.length > 1) return inputs;
@@ -81,10 +95,12 @@ function alike(
 }
 
 /** The topic that a segment's ranges belong to. */
-function ownersOf(state: State): Map<Segment, Uuid | "shared"> {
+function* ownersOf(state: State): Slices<Map<Segment, Uuid | "shared">> {
   const owners = new Map<Segment, Uuid | "shared">();
+  let looks = 0;
   for (const topic of state.topics()) {
     for (const { ranges } of topic.partitions) {
+      if ((looks += 1) % SLICE === 0) yield;
       for (const { file } of ranges) {
         if (!(file instanceof Segment)) continue;
         const owner = owners.get(file);
@@ -96,17 +112,22 @@ function ownersOf(state: State): Map<Segment, Uuid | "shared"> {
   return owners;
 }
 
-function mergeOf(state: State, inputs: readonly Segment[]): MergePlan {
+function* mergeOf(state: State, inputs: readonly Segment[]): Slices<MergePlan> {
   const chosen = new Set(inputs);
-  const highest = Math.max(...inputs.map((segment) => segment.level));
+  const highest = inputs.reduce((most, segment) => Math.max(most, segment.level), 0);
   const level = inputs.length === 1 ? highest : highest + 1;
   const outputs: { level: number; groups: RangeGroup[] }[] = [];
   const shared: RangeGroup[] = [];
+  let looks = 0;
   for (const topic of state.topics()) {
-    const groups = topic.partitions.flatMap(({ partition, ranges }) => groupsOf(topic, partition, ranges, chosen));
+    const groups: RangeGroup[] = [];
+    for (const { partition, ranges } of topic.partitions) {
+      if ((looks += 1) % SLICE === 0) yield;
+      for (const group of groupsOf(topic, partition, ranges, chosen)) groups.push(group);
+    }
     const bytes = groups.reduce((sum, { ranges }) => sum + bytesOf(ranges), 0);
     if (bytes >= OWN_SEGMENT_BYTES) outputs.push({ level, groups });
-    else shared.push(...groups);
+    else for (const group of groups) shared.push(group);
   }
   if (shared.length > 0) outputs.push({ level, groups: shared });
   return { inputs, outputs };

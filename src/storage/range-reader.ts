@@ -10,6 +10,17 @@ import { SequentialReader } from "./sequential-reader.ts";
 
 const MAX_OPEN_FILES = 16;
 
+/** The disk does not give what a segment holds. */
+export class InputError extends Error {
+  override readonly name = "InputError";
+  readonly file: string;
+
+  constructor(file: string, cause: IoError) {
+    super(cause.message, { cause });
+    this.file = file;
+  }
+}
+
 /** Batches, one behind the other, in `bytes`. Valid until the next ones are asked for. */
 export interface RangeBlock {
   readonly bytes: Buffer;
@@ -32,8 +43,16 @@ export class InputSegments {
     this.#inputs = inputs;
   }
 
-  /** @throws CorruptionError when something is not what was written. */
+  /** @throws CorruptionError when something is not what was written. @throws InputError */
   async *blocks(range: SegmentRangeSource, topicBytes: number): AsyncGenerator<RangeBlock> {
+    try {
+      yield* this.#blocks(range, topicBytes);
+    } catch (error) {
+      throw error instanceof IoError && error.code === "EIO" ? new InputError(this.name(range.input), error) : error;
+    }
+  }
+
+  async *#blocks(range: SegmentRangeSource, topicBytes: number): AsyncGenerator<RangeBlock> {
     const file = await this.#file(range.input);
     const name = this.name(range.input);
     const index = await readRows(file, name, range);

@@ -1,10 +1,15 @@
 /** The storage of a log: what it makes of sealed files and segments, and what it does when a worker fails or a file is bad. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { wrapped } from "../../test/crash/wrapped-disk.ts";
+import type { WorkerFate } from "../../sim/sim-worker.ts";
+import { wrapped, wrappedOpens } from "../../test/crash/wrapped-disk.ts";
 import { placeIn } from "../../test/log/open-log.ts";
 import { type OpenStorage, segmentsOf, withStorage } from "../../test/storage/open-storage.ts";
+import { Segment } from "../log/segment.ts";
+import { type Disk, IoError } from "../ports/disk.ts";
 import type { Topic } from "../state/state.ts";
+import { RESOURCE_TOPIC } from "../state/state.ts";
+import type { Job } from "./jobs.ts";
 import { FAN_IN } from "./plan.ts";
 
 /** Seals so many files with a record each, and has them converted. */
@@ -279,4 +284,229 @@ test("producers are held back the more the nearer the backlog is to its bound, a
     },
     { workerFate: () => "hangs" },
   );
+});
+
+/** Seals so many files, each with a record of its own, without waiting for what becomes of them. */
+async function sealFiles(open: OpenStorage, topic: Topic, files: number): Promise<void> {
+  for (let file = 0; file < files; file += 1) {
+    open.append(placeIn(topic), [{ key: `${file}`, value: Buffer.alloc(2000, file), timestamp: file }]);
+    await open.roll();
+  }
+}
+
+for (const fate of ["crashes", "hangs"] as const) {
+  test(`hazard: a file that always ${fate} the worker holds up no other, is tried alone and ever more rarely`, async () => {
+    let isPoison = true;
+    let tries = 0;
+    const jobFate = (work: Job): WorkerFate => {
+      if (work.kind !== "convert" || work.wal.base !== poisoned) return "lives";
+      tries += 1;
+      return isPoison ? fate : "lives";
+    };
+    let poisoned = -1;
+    await withStorage(
+      async (open) => {
+        const topic = open.topic("orders");
+        open.append(placeIn(topic), [{ value: "poison" }]);
+        await open.flush();
+        const { partition } = placeIn(topic);
+        poisoned = partition.ranges[0]!.file.base;
+        await sealFiles(open, topic, FAN_IN + 1);
+        await open.pass(fate === "hangs" ? 100_000 : 2_000);
+        assert.deepEqual(
+          partition.ranges.filter(({ file }) => !(file instanceof Segment)).map(({ file }) => file.base),
+          [poisoned],
+          "all others have moved",
+        );
+        assert.ok(
+          segmentsOf(partition.ranges).some(({ level }) => level === 1),
+          "and were merged",
+        );
+        await open.pass(3_600_000);
+        assert.ok(tries < 20, `${tries} attempts in an hour`);
+        const blamed = open.lines.filter((line) => line.includes("tries again in"));
+        assert.ok(blamed.length <= tries, "once per attempt");
+        for (const line of blamed) assert.match(line, new RegExp(partition.ranges[0]!.file.name));
+        assert.equal(open.lines.filter((line) => line.includes("tried again alone")).length <= 4, true);
+        isPoison = false;
+        await open.pass(700_000);
+        assert.ok(partition.ranges[0]!.file instanceof Segment, "in the end it works");
+      },
+      { jobFate },
+    );
+  });
+}
+
+test("hazard: a disk that does not give one file holds up no other", async () => {
+  let refused = "";
+  let tries = 0;
+  const wrapWorkerDisk = (disk: Disk): Disk =>
+    wrappedOpens(disk, (name, open) => {
+      if (name !== refused) return open();
+      tries += 1;
+      throw new IoError("fatal", "EIO", `cannot open ${name}: the disk failed`);
+    });
+  await withStorage(
+    async (open) => {
+      const topic = open.topic("orders");
+      open.append(placeIn(topic), [{ value: "first" }]);
+      const { partition } = placeIn(topic);
+      refused = partition.ranges[0]!.file.name;
+      await sealFiles(open, topic, FAN_IN);
+      await open.pass(2_000);
+      assert.equal(partition.ranges[0]!.file.name, refused);
+      assert.equal(partition.ranges.filter(({ file }) => !(file instanceof Segment)).length, 1);
+      // A segment that cannot be read holds up no merge of others either.
+      refused = segmentsOf(partition.ranges)[0]!.name;
+      await fillFiles(open, topic, 2 * FAN_IN);
+      await open.pass(60_000);
+      const levels = segmentsOf(partition.ranges).map(({ level }) => level);
+      assert.equal(levels.filter((level) => level === 1).length, 2, levels.join());
+      await open.pass(3_600_000);
+      assert.ok(tries < 40, `${tries} attempts in an hour`);
+    },
+    { wrapWorkerDisk },
+  );
+});
+
+test("without room on the disk nothing is tried until some time later, whichever file it is", async () => {
+  let isFull = true;
+  let tries = 0;
+  const wrapWorkerDisk = (disk: Disk): Disk =>
+    wrapped(disk, {
+      async syncedWrites(folder) {
+        const writes = await disk.syncedWrites(folder);
+        return {
+          ...writes,
+          create(name) {
+            tries += 1;
+            if (!isFull) return writes.create(name);
+            return Promise.reject(new IoError("fatal", "ENOSPC", `cannot create ${name}: no space is left`));
+          },
+        };
+      },
+    });
+  await withStorage(
+    async (open) => {
+      const topic = open.topic("orders");
+      await sealFiles(open, topic, 20);
+      await open.pass(100_000);
+      assert.ok(tries >= 2 && tries < 20, `${tries} attempts for 20 files`);
+      isFull = false;
+      await open.pass(120_000);
+      assert.equal(open.storage.backlogBytes, 0);
+    },
+    { wrapWorkerDisk },
+  );
+});
+
+test("when everything fails it is the machine: not every file is tried, one after the other", async () => {
+  let tries = 0;
+  const jobFate = (): WorkerFate => {
+    tries += 1;
+    return "crashes";
+  };
+  await withStorage(
+    async (open) => {
+      await sealFiles(open, open.topic("orders"), 40);
+      await open.pass(30_000);
+      assert.ok(tries < 40, `${tries} attempts for 40 files`);
+    },
+    { jobFate },
+  );
+});
+
+test("a merge that always takes the worker down leaves the segment with the fault behind, not the others", async () => {
+  let poisoned: string | undefined;
+  const jobFate = (work: Job): WorkerFate =>
+    work.kind === "merge" && work.inputs.some(({ id }) => id === poisoned) ? "crashes" : "lives";
+  await withStorage(
+    async (open) => {
+      const topic = open.topic("orders");
+      await fillFiles(open, topic, FAN_IN - 1);
+      const { partition } = placeIn(topic);
+      poisoned = segmentsOf(partition.ranges)[3]!.id;
+      await fillFiles(open, topic, 1);
+      await open.pass(120_000);
+      assert.deepEqual(
+        segmentsOf(partition.ranges).map(({ level }) => level),
+        [1, 0, 0, 1],
+        "one stays with it",
+      );
+    },
+    { jobFate },
+  );
+});
+
+test("a partition whose compaction always takes the worker down holds up no other, of its topic or of another", async () => {
+  const jobFate = (work: Job): WorkerFate => {
+    if (work.kind !== "compact") return "lives";
+    const isPoisoned = work.partitions.some(({ topicName, partition }) => topicName === "keyed" && partition === 1);
+    if (isPoisoned) tries += 1;
+    return isPoisoned ? "crashes" : "lives";
+  };
+  let tries = 0;
+  await withStorage(
+    async (open) => {
+      const configs = [{ key: "cleanup.policy", value: "compact" }];
+      const topics = ["keyed", "other"].map((name) => {
+        const topic = open.topic(name, 3);
+        open.store.append({ type: 6, value: { type: RESOURCE_TOPIC, name, entries: configs } });
+        return topic;
+      });
+      for (const topic of topics) {
+        for (const partition of [0, 1, 2]) open.append(placeIn(topic, partition), [{ key: "k", value: "v" }]);
+      }
+      await open.settle();
+      await open.pass(60_000);
+      const cleaned = topics.map((topic) => topic.partitions.map(({ cleanedTo }) => cleanedTo));
+      assert.deepEqual(cleaned, [
+        [1, 0, 1],
+        [1, 1, 1],
+      ]);
+      await open.pass(3_600_000);
+      assert.ok(tries > 3 && tries < 20, `${tries} attempts in an hour`);
+    },
+    { jobFate },
+  );
+});
+
+test("a move of many ranges, and the plan for it, leave others their turn; what is deleted meanwhile is gone", async () => {
+  const partitions = 2_100;
+  await withStorage(async (open) => {
+    const { store, process } = open;
+    const [doomed, topic] = [open.topic("doomed", 10), open.topic("orders", partitions)];
+    let moves = 0;
+    let turns = 0;
+    let turnsBetweenMoves = true;
+    const append = store.append.bind(store);
+    store.append = (record) => {
+      if (record.type === 10) {
+        turnsBetweenMoves &&= turns === moves;
+        moves += 1;
+        // What comes in at this very moment: a topic goes, and the log start of a partition that has not moved yet.
+        if (moves === 1) append({ type: 4, value: { topicId: doomed.id } });
+        const offset = placeIn(topic, partitions - 1).partition.endOffset;
+        if (moves === 1) append({ type: 8, value: { topicId: topic.id, partition: partitions - 1, offset } });
+        process.clock.defer(() => {
+          turns += 1;
+        });
+      }
+      return append(record);
+    };
+    for (let file = 0; file < FAN_IN; file += 1) {
+      for (let partition = 0; partition < partitions; partition += 1) {
+        open.append(placeIn(topic, partition), [{ value: `${file}` }]);
+      }
+      if (file === 0)
+        for (let partition = 0; partition < 10; partition += 1) open.append(placeIn(doomed, partition), [{}]);
+      await open.settle();
+    }
+    assert.ok(moves >= (FAN_IN + 1) * 2, `${moves} records`);
+    assert.ok(turnsBetweenMoves, "each in a turn of its own");
+    assert.ok(topic.partitions.every(({ ranges }) => ranges.length === 1 && ranges[0]!.file instanceof Segment));
+    assert.equal(placeIn(topic, partitions - 1).partition.logStartOffset, 1);
+    assert.equal(store.state.topic("doomed"), undefined);
+    assert.deepEqual(open.lines, []);
+  });
 });

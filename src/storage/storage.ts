@@ -8,21 +8,25 @@
  * refer to what is gone.
  */
 import { newUuid } from "../base/uuid.ts";
+import type { PartitionLog } from "../log/partition-log.ts";
 import { SEGMENT_FOLDER, type Segment, segmentName } from "../log/segment.ts";
 import type { WalFile } from "../log/wal-file.ts";
 import type { ChildLauncher } from "../ports/child.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import { type Disk, IoError } from "../ports/disk.ts";
 import type { Random } from "../ports/random.ts";
+import { rangesIn } from "../state/ranges-in.ts";
 import type { StateRecord } from "../state/state-record.ts";
 import type { Store } from "../state/store.ts";
-import { type CompactionPlan, planCompaction } from "./compaction-plan.ts";
-import type { JobResult } from "./jobs.ts";
+import { Attempts } from "./attempts.ts";
+import { COMPACTION_PART_BYTES, type CompactionPlan, planCompaction } from "./compaction-plan.ts";
+import type { CompactedPart, CompactJob, JobResult } from "./jobs.ts";
 import { StorageMetrics } from "./metrics.ts";
-import { compactionRecords, MovePlan } from "./move.ts";
-import { FAN_IN, FAN_IN_WHEN_BUSY, planMerge, rangesIn } from "./plan.ts";
+import { compactionRecords, MovePlan, type PartSpan } from "./move.ts";
+import { FAN_IN, FAN_IN_WHEN_BUSY, type MergePlan, planMerge } from "./plan.ts";
 import { scrub } from "./scrub.ts";
 import type { SegmentIdentity } from "./segment-format.ts";
+import { pause, runInSlices } from "./slices.ts";
 import { JobError, WorkerClient } from "./worker-client.ts";
 
 /** Files that become segments at the same time. */
@@ -49,15 +53,21 @@ const SCRUB_MS = 600_000;
 const SHORTEST_REST_MS = 10;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
+/** When so many jobs in a row fail that never have before, it is not because of what they work on. */
+const FAILURES_IN_A_ROW = 3;
 /** A producer is held back so long at three quarters of the backlog's bound, and more beyond. */
 const SLOW_DOWN_MS = 10;
 const LONGEST_DELAY_MS = 1_000;
 
 /** What a job is to write, and the state records that say that it was done. */
 interface Move {
+  /** For the operator. */
+  readonly what: string;
   readonly identities: readonly SegmentIdentity[];
+  /** What it works on: what fails when it does (`attempts.ts`). */
+  readonly inputs: readonly (WalFile | Segment | PartitionLog)[];
   /** Undefined when the result is not what was asked for. */
-  records(result: JobResult): readonly StateRecord[] | undefined;
+  records(result: JobResult): Promise<readonly StateRecord[] | undefined>;
 }
 
 /** `damaged`: it will never work. `failed`: it is tried again. */
@@ -73,6 +83,8 @@ export interface StorageOptions {
   readonly keepOrphans: boolean;
   readonly log: (line: string) => void;
   readonly failed: (error: unknown) => void;
+  /** For tests: compaction in smaller parts. */
+  readonly compactionPartBytes?: number;
 }
 
 export class Storage {
@@ -100,9 +112,15 @@ export class Storage {
   #plannedAt = -1;
   /** How fast the log grew last. */
   #rate: { readonly sinceMs: number; readonly position: number; readonly isBusy: boolean };
+  readonly #attempts: Attempts;
+  /** The job under way has the worker for itself. */
+  #isAlone = false;
+  #failuresInARow = 0;
   #retryMs = FIRST_RETRY_MS;
   #waitsForRetry = false;
   readonly #timers = new Map<string, Timer>();
+  #scrubbing: Promise<void> | undefined;
+  #scrubAgain = false;
   #stopped = false;
   readonly #idleWaiters: (() => void)[] = [];
 
@@ -110,6 +128,7 @@ export class Storage {
     this.#options = options;
     const { launcher, clock, log } = options;
     this.#worker = new WorkerClient({ launcher, clock, log, metrics: this.metrics });
+    this.#attempts = new Attempts(clock);
     this.#rate = { sinceMs: clock.monotonicMs(), position: options.store.wal.position, isBusy: false };
   }
 
@@ -185,7 +204,7 @@ export class Storage {
   }
 
   get #busy(): boolean {
-    return this.#converting.size > 0 || this.#mergeActive;
+    return this.#converting.size > 0 || this.#mergeActive || this.#isAlone;
   }
 
   /** Says when producers have to wait, and when they do not any more: with less than half a backlog nobody is slowed. */
@@ -215,16 +234,41 @@ export class Storage {
   }
 
   #next(): (() => Promise<void>) | undefined {
-    const { files } = this.#options.store;
+    if (this.#isAlone) return undefined;
     const isBusy = this.#isBusy();
     if (this.#converting.size < (isBusy ? this.#conversionsWhenBusy() : this.#conversionsAtOnce())) {
-      const file = files.closed.find(
-        (each) => each.indexed && each.users > 0 && !this.#converting.has(each) && !this.#stuck.has(each),
-      );
+      const file = this.#nextFile();
+      if (file !== undefined && this.#attempts.needsWorkerAlone([file])) {
+        return this.#busy ? undefined : () => this.#alone(this.#convert(file));
+      }
       if (file !== undefined) return () => this.#convert(file);
     }
     if (this.#busy) return undefined;
-    return this.#nextCompaction() ?? this.#nextMerge(isBusy);
+    return this.#nextCompaction() ?? (this.#mergeDue ? () => this.#planAndMerge(isBusy) : undefined);
+  }
+
+  /** Of the files that can become segments: those under suspicion first, then by how often it failed; the oldest of them. */
+  #nextFile(): WalFile | undefined {
+    let best: WalFile | undefined;
+    let bestRank = Infinity;
+    for (const file of this.#options.store.files.closed) {
+      const isTaken = this.#converting.has(file) || this.#stuck.has(file) || this.#attempts.isResting(file);
+      if (!file.indexed || file.users === 0 || isTaken) continue;
+      const rank = this.#attempts.isSuspect(file) ? -1 : this.#attempts.failuresOf(file);
+      if (rank >= bestRank) continue;
+      best = file;
+      bestRank = rank;
+    }
+    return best;
+  }
+
+  /** Nothing else is begun as long as this work is under way. */
+  async #alone(work: Promise<void>): Promise<void> {
+    this.#isAlone = true;
+    await work.finally(() => {
+      this.#isAlone = false;
+    });
+    this.#pump();
   }
 
   /** The worker leaves the disk to the log while that is written, unless it falls behind. */
@@ -266,12 +310,25 @@ export class Storage {
     return share < 2 * BUSY_BACKLOG_SHARE ? 1 : this.#conversionsAtOnce();
   }
 
-  #nextMerge(isBusy: boolean): (() => Promise<void>) | undefined {
-    if (!this.#mergeDue) return undefined;
+  /** Nothing else is begun as long as it is planned: what a plan takes up is still there then. */
+  async #planAndMerge(isBusy: boolean): Promise<void> {
+    const { store, clock } = this.#options;
     this.#mergeDue = false;
-    this.#plannedAt = this.#options.store.wal.position;
-    const plan = planMerge(this.#options.store.state, this.#merging, isBusy ? FAN_IN_WHEN_BUSY : FAN_IN);
-    return plan === undefined ? undefined : () => this.#merge(plan);
+    this.#plannedAt = store.wal.position;
+    this.#isAlone = true;
+    const attempts = this.#attempts;
+    const planning = planMerge(store.state, {
+      busy: { has: (segment) => this.#merging.has(segment) || attempts.isResting(segment) },
+      fanIn: isBusy ? FAN_IN_WHEN_BUSY : FAN_IN,
+      failuresOf: (segment) => attempts.failuresOf(segment),
+    });
+    const plan = await runInSlices(planning, clock);
+    this.#isAlone = false;
+    if (plan === undefined || this.#stopped) return this.#pump();
+    const work = this.#merge(plan);
+    if (attempts.needsWorkerAlone(plan.inputs)) return this.#alone(work);
+    this.#pump(); // files have waited for the plan
+    return work;
   }
 
   #nextCompaction(): (() => Promise<void>) | undefined {
@@ -279,19 +336,28 @@ export class Storage {
     this.#compactionDue = false;
     const { store, clock } = this.#options;
     if (!store.state.broker["log.cleaner.enable"]) return undefined;
-    const plan = planCompaction(store.state, this.#merging, clock.wallMs());
-    return plan === undefined ? undefined : () => this.#compact(plan);
+    const attempts = this.#attempts;
+    const { compactionPartBytes: partBytes = COMPACTION_PART_BYTES } = this.#options;
+    const plan = planCompaction(store.state, { busy: this.#merging, nowMs: clock.wallMs(), partBytes, attempts });
+    if (plan === undefined) return undefined;
+    const isAlone = attempts.needsWorkerAlone(plan.partitions.map(({ partition }) => partition));
+    return () => (isAlone ? this.#alone(this.#compact(plan)) : this.#compact(plan));
   }
 
   async #convert(file: WalFile): Promise<void> {
-    const { store, random } = this.#options;
+    const { store, random, clock } = this.#options;
     this.#converting.add(file);
     const identity = { id: newUuid(random), walPosition: file.base };
     const ranges = rangesIn(store.state, file);
-    const move = new MovePlan([{ identity, level: 0 }]);
-    for (const { topic, range } of ranges) move.add({ topic, ranges: [range], output: 0 });
+    const plan = new MovePlan([{ identity, level: 0 }]);
+    for (const { topic, range } of ranges) plan.add({ topic, ranges: [range], output: 0 });
     const outcome = await this.#run(
-      move,
+      {
+        what: `a segment of ${file.name}`,
+        identities: [identity],
+        inputs: [file],
+        records: (result) => runInSlices(plan.records(result), clock),
+      },
       () =>
         this.#worker.run({
           kind: "convert",
@@ -317,18 +383,24 @@ export class Storage {
     this.#pump();
   }
 
-  async #merge(plan: NonNullable<ReturnType<typeof planMerge>>): Promise<void> {
-    const { random } = this.#options;
-    if (!(await this.#begin(plan.inputs))) return;
-    const walPosition = Math.min(...plan.inputs.map((segment) => segment.walPosition));
+  async #merge(plan: MergePlan): Promise<void> {
+    const { random, clock } = this.#options;
+    const neededBytes = plan.inputs.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
+    if (!(await this.#begin(plan.inputs, neededBytes))) return;
+    const walPosition = plan.inputs.reduce((least, segment) => Math.min(least, segment.walPosition), Infinity);
     const identities = plan.outputs.map(() => ({ id: newUuid(random), walPosition }));
-    const move = new MovePlan(plan.outputs.map(({ level }, index) => ({ identity: identities[index]!, level })));
+    const moved = new MovePlan(plan.outputs.map(({ level }, index) => ({ identity: identities[index]!, level })));
     plan.outputs.forEach(({ groups }, output) => {
-      for (const { topic, ranges } of groups) move.add({ topic, ranges, output });
+      for (const { topic, ranges } of groups) moved.add({ topic, ranges, output });
     });
     let bad: string | undefined;
     const outcome = await this.#run(
-      move,
+      {
+        what: `a merge of ${plan.inputs.length} segments from ${plan.inputs[0]!.name} on`,
+        identities,
+        inputs: plan.inputs,
+        records: (result) => runInSlices(moved.records(result), clock),
+      },
       () =>
         this.#worker.run({
           kind: "merge",
@@ -358,80 +430,102 @@ export class Storage {
       },
     );
     this.#ended(plan.inputs, outcome, bad);
+    this.#mergeDue = true;
     this.#pump();
   }
 
-  async #compact({ topic, partitions }: CompactionPlan): Promise<void> {
-    const { random, clock, store, log } = this.#options;
+  async #compact(plan: CompactionPlan): Promise<void> {
+    const { random, log, store } = this.#options;
+    const { topic, partitions, parts } = plan;
     const inputs = [...new Set(partitions.flatMap(({ ranges }) => ranges.map(({ file }) => file)))];
-    if (!(await this.#begin(inputs))) return;
-    const identity = { id: newUuid(random), walPosition: Math.min(...inputs.map(({ walPosition }) => walPosition)) };
-    const { config } = topic;
+    if (!(await this.#begin(inputs, parts[0]!))) return;
+    const walPosition = inputs.reduce((least, segment) => Math.min(least, segment.walPosition), Infinity);
+    const identities = parts.map(() => ({ id: newUuid(random), walPosition }));
+    let isAsAsked = true;
+    const registerPart = (done: CompactedPart): void => {
+      for (const { partition, unreadable } of done.partitions) {
+        if (unreadable !== undefined) log(`warning: ${topic.name}-${partition}: ${unreadable}; it stays as it is`);
+      }
+      const identity = identities[done.part];
+      const records = identity && compactionRecords(identity, topic, spansOf(plan, done.part), done);
+      isAsAsked &&= records !== undefined;
+      if (!isAsAsked) return;
+      for (const record of records ?? []) store.append(record);
+      this.#inUse = new Set(segmentsBehind(plan, done.part)); // the others may go, and make room for what comes
+    };
     let bad: string | undefined;
     const outcome = await this.#run(
       {
-        identities: [identity],
-        records: (result) => {
-          for (const { partition, unreadable } of result.compacted ?? []) {
-            if (unreadable !== undefined) log(`warning: ${topic.name}-${partition}: ${unreadable}; it stays as it is`);
-          }
-          return compactionRecords(identity, topic, partitions, result);
-        },
+        what: `a compaction of ${topic.name}-${partitions.map(({ partition: { partition } }) => partition).join(",")}`,
+        identities,
+        inputs: partitions.map(({ partition }) => partition),
+        // Each part has been registered when it came.
+        records: () => Promise.resolve(isAsAsked ? [] : undefined),
       },
-      () =>
-        this.#worker.run({
-          kind: "compact",
-          inputs: inputs.map(({ id, walPosition, sizeBytes }) => ({ id, walPosition, sizeBytes })),
-          output: identity,
-          nowMs: clock.wallMs(),
-          mapBytes: store.state.broker["log.cleaner.dedupe.buffer.size"],
-          secret: random.bytes(16),
-          partitions: partitions.map(({ partition, ranges, firstDirtyOffset }) => ({
-            topicId: topic.id,
-            topicName: topic.name,
-            partition: partition.partition,
-            ranges: ranges.map(({ file, firstOffset, endOffset, sizeBytes, maxTimestamp, stored }) => ({
-              input: inputs.indexOf(file),
-              firstOffset,
-              endOffset,
-              sizeBytes,
-              maxTimestamp,
-              ...stored!,
-            })),
-            cleanedTo: firstDirtyOffset,
-            deleteRetentionMs: config["delete.retention.ms"],
-            segmentBytes: config["segment.bytes"],
-            segmentMs: config["segment.ms"],
-            newestBatches: [...partition.producers.entries()].flatMap(
-              ([, { batches }]) => batches.at(-1)?.baseOffset ?? [],
-            ),
-          })),
-        }),
+      () => this.#worker.run(this.#compactJob(plan, inputs, identities), registerPart),
       (message, file) => {
         bad = file;
         this.#options.log(`error: ${message}; topic ${topic.name} is not compacted`);
       },
     );
     this.#ended(inputs, outcome, bad);
-    this.#compactionDue = outcome === "done";
+    this.#mergeDue = true;
+    this.#compactionDue = true;
     this.#pump();
   }
 
+  #compactJob(
+    { topic, partitions, parts }: CompactionPlan,
+    inputs: readonly Segment[],
+    identities: readonly SegmentIdentity[],
+  ): CompactJob {
+    const { random, clock, store } = this.#options;
+    const { broker } = store.state;
+    const places = new Map(inputs.map((segment, index) => [segment, index]));
+    return {
+      kind: "compact",
+      inputs: inputs.map(({ id, walPosition, sizeBytes }) => ({ id, walPosition, sizeBytes })),
+      parts: parts.map((sizeBytes, part) => ({ output: identities[part]!, sizeBytes })),
+      minFreeBytes: broker["wal.min.free.bytes"],
+      nowMs: clock.wallMs(),
+      mapBytes: broker["log.cleaner.dedupe.buffer.size"],
+      secret: random.bytes(16),
+      partitions: partitions.map(({ partition, groups, firstDirtyOffset }) => ({
+        topicId: topic.id,
+        topicName: topic.name,
+        partition: partition.partition,
+        groups: groups.map(({ part, ranges }) => ({
+          part,
+          ranges: ranges.map(({ file, firstOffset, endOffset, stored }) => ({
+            input: places.get(file)!,
+            firstOffset,
+            endOffset,
+            ...stored!,
+          })),
+        })),
+        cleanedTo: firstDirtyOffset,
+        deleteRetentionMs: topic.config["delete.retention.ms"],
+        newestBatches: [...partition.producers.entries()].flatMap(
+          ([, { batches }]) => batches.at(-1)?.baseOffset ?? [],
+        ),
+      })),
+    };
+  }
+
   /** Begins work on segments; false when that has to wait, since the disk has no room for what comes of it. */
-  async #begin(inputs: readonly Segment[]): Promise<boolean> {
+  async #begin(inputs: readonly Segment[], neededBytes: number): Promise<boolean> {
     for (const segment of inputs) this.#merging.add(segment);
     this.#inUse = new Set(inputs);
     this.#mergeActive = true;
-    if (await this.#hasRoom(inputs)) return true;
+    if (await this.#hasRoom(neededBytes)) return true;
     this.#ended(inputs, "failed", undefined);
     this.#pump();
     return false;
   }
 
   /** What is merged is there twice for a while. The log has its share of the disk all the same: without it the broker ends. */
-  async #hasRoom(inputs: readonly Segment[]): Promise<boolean> {
+  async #hasRoom(neededBytes: number): Promise<boolean> {
     const { disk, store, log } = this.#options;
-    const neededBytes = inputs.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
     const freeBytes = (await disk.freeBytes()) - store.state.broker["wal.min.free.bytes"];
     const lacksRoom = neededBytes > freeBytes;
     if (lacksRoom && !this.#lacksRoom) {
@@ -447,7 +541,6 @@ export class Storage {
     for (const segment of inputs) if (!isBarred(segment)) this.#merging.delete(segment);
     this.#inUse = new Set();
     this.#mergeActive = false;
-    if (outcome === "done") this.#mergeDue = true;
   }
 
   /** Has a job done, and registers what comes of it. */
@@ -456,7 +549,7 @@ export class Storage {
     job: () => ReturnType<WorkerClient["run"]>,
     damaged: (message: string, file: string | undefined) => void,
   ): Promise<Outcome> {
-    const { store, log } = this.#options;
+    const { store, clock } = this.#options;
     const names = move.identities.map(({ walPosition, id }) => segmentName(walPosition, id));
     for (const name of names) this.#writing.add(name);
     try {
@@ -464,12 +557,18 @@ export class Storage {
       this.#setPace();
       const result = await working;
       if (this.#stopped) return "failed";
-      const records = move.records(result);
+      const records = await move.records(result);
       if (records === undefined) {
         damaged("the storage worker did not give what it should", undefined);
         return "damaged";
       }
-      for (const record of records) store.append(record);
+      for (const record of records) {
+        if (this.#stopped) return "failed"; // what has not moved is where it was
+        store.append(record);
+        await pause(clock);
+      }
+      this.#attempts.done(move.inputs);
+      this.#failuresInARow = 0;
       this.#retryMs = FIRST_RETRY_MS;
       return "done";
     } catch (error) {
@@ -479,13 +578,48 @@ export class Storage {
         damaged(error.message, error.file);
         return "damaged";
       }
-      log(`warning: ${error.message}; the storage worker tries again in ${this.#retryMs} ms`);
-      this.#retryLater();
+      this.#failed(move, error);
       return "failed";
     } finally {
       for (const name of names) this.#writing.delete(name);
-      if (this.#waitsForRetry) this.#inBackground(this.#scrub());
     }
+  }
+
+  /** Decides when a job is tried again: what it lacked all of them lack, or it is the one that fails. */
+  #failed({ what, inputs }: Move, error: JobError): void {
+    const { log } = this.#options;
+    this.#inBackground(Promise.resolve().then(() => this.#scrub())); // when its names are not taken any more
+    if (error.kind === "starved") {
+      log(`warning: ${error.message}; the storage worker tries again in ${this.#retryMs} ms`);
+      this.#retryLater();
+      return;
+    }
+    if (error.kind === "lost" && error.lostJobs > 1) {
+      this.#attempts.suspect(inputs);
+      log(`warning: ${what}: ${error.message}, and ${error.lostJobs - 1} more with it; it is tried again alone`);
+      return;
+    }
+    const blamed = inputs.filter((input) => "name" in input && input.name === error.file);
+    const failing = blamed.length === 0 ? inputs : blamed;
+    const isFirst = failing.every((input) => this.#attempts.failuresOf(input) === 0);
+    const restMs = this.#attempts.failed(failing, { tookWorkerDown: error.kind === "lost" });
+    log(`warning: ${what}: ${error.message}; the storage worker tries again in ${restMs} ms`);
+    this.#later(`retry of ${what}`, restMs);
+    if (isFirst) this.#failuresInARow += 1;
+    if (this.#failuresInARow >= FAILURES_IN_A_ROW) this.#retryLater();
+  }
+
+  /** Looks for something to do when what has failed has rested. */
+  #later(name: string, delayMs: number): void {
+    this.#timers.get(name)?.cancel();
+    const task = (): void => {
+      this.#timers.delete(name);
+      this.#mergeDue = true;
+      this.#compactionDue = true;
+      this.#inBackground(this.#scrub()); // what the worker had begun may have come into being only now
+      this.#pump();
+    };
+    this.#timers.set(name, this.#options.clock.schedule(delayMs, task));
   }
 
   #retryLater(): void {
@@ -497,9 +631,7 @@ export class Storage {
       "retry",
       this.#options.clock.schedule(delayMs, () => {
         this.#waitsForRetry = false;
-        this.#mergeDue = true;
-        this.#inBackground(this.#scrub()); // what the worker had begun may have come into being only now
-        this.#pump();
+        this.#later("retry", 0);
       }),
     );
   }
@@ -511,7 +643,7 @@ export class Storage {
     const delayMs = state.broker["segment.delete.delay.ms"];
     let removed = 0;
     for (const segment of [...state.segments.values()]) {
-      if (segment.users > 0) continue;
+      if (segment.users > 0 || this.#writing.has(segment.name)) continue; // not all that it is for may have moved yet
       segment.freedAt ??= store.wal.position;
       segment.freedMs ??= clock.monotonicMs();
       const isDue = clock.monotonicMs() - segment.freedMs >= delayMs && files.isForgotten(segment.freedAt);
@@ -527,7 +659,25 @@ export class Storage {
     if (removed > 0) await disk.syncFolder(SEGMENT_FOLDER);
   }
 
+  /** One look at a time: two would tell of the same. Resolves when one that began after this call has ended. */
   async #scrub(): Promise<void> {
+    this.#scrubAgain = true;
+    this.#scrubbing ??= this.#scrubWhileAsked();
+    await this.#scrubbing;
+  }
+
+  async #scrubWhileAsked(): Promise<void> {
+    try {
+      while (this.#scrubAgain) {
+        this.#scrubAgain = false;
+        await this.#scrubOnce();
+      }
+    } finally {
+      this.#scrubbing = undefined;
+    }
+  }
+
+  async #scrubOnce(): Promise<void> {
     const { store, disk, keepOrphans, log } = this.#options;
     const { lines, missing } = await scrub(disk, {
       segments: () => store.state.segments.values(),
@@ -555,6 +705,20 @@ export class Storage {
       if (!this.#stopped) this.#options.failed(error);
     });
   }
+}
+
+/** What a part of a compaction is to clean of each partition. */
+function spansOf({ partitions }: CompactionPlan, part: number): PartSpan[] {
+  return partitions.flatMap(({ partition, groups }) => {
+    const ranges = groups.filter((group) => group.part === part).flatMap((group) => group.ranges);
+    return ranges.length === 0 ? [] : { partition, from: ranges[0]!.firstOffset, to: ranges.at(-1)!.endOffset };
+  });
+}
+
+/** The segments that the parts behind this one are made of. */
+function segmentsBehind({ partitions }: CompactionPlan, part: number): Segment[] {
+  const groups = partitions.flatMap((partition) => partition.groups.filter((group) => group.part > part));
+  return groups.flatMap(({ ranges }) => ranges.map(({ file }) => file));
 }
 
 async function removeIfThere(disk: Disk, name: string): Promise<void> {

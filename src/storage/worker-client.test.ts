@@ -101,7 +101,7 @@ test("a failure is that of its job, and tells whether trying again may help", as
 test("when it crashes its jobs fail, and the next job launches another", async () => {
   const jobs = [outcome(client.run(WORK)), outcome(client.run(WORK))];
   children[0]!.events.ended("out of memory");
-  for (const job of jobs) assert.match(await job, /^failed: .*out of memory/);
+  for (const job of jobs) assert.match(await job, /^lost: .*out of memory/);
   const next = client.run(WORK);
   assert.equal(children.length, 2);
   children[1]!.done(children[1]!.jobs[0]!);
@@ -118,7 +118,7 @@ test("one that shows no progress for half a minute is ended; what it says later,
   assert.equal(child!.isEnded, false, "it has shown progress");
   await pass(3_000);
   assert.equal(child!.isEnded, true);
-  assert.match(await job, /^failed: .*hung/);
+  assert.match(await job, /^lost: .*hung/);
   const next = outcome(client.run(WORK));
   child!.done(children[1]!.jobs[0]!);
   child!.events.ended("it was ended");
@@ -152,7 +152,7 @@ test("an answer to a job that was given up is not taken for one to another", asy
 
 test("hazard: no thread is to be had: the job fails, the broker goes on, and tries again", async () => {
   refusal = new Error("EAGAIN");
-  assert.match(await outcome(client.run(WORK)), /^failed: .*EAGAIN/);
+  assert.match(await outcome(client.run(WORK)), /^starved: .*EAGAIN/);
   refusal = undefined;
   const next = client.run(WORK);
   children[0]!.done(children[0]!.jobs[0]!);
@@ -163,7 +163,7 @@ test("stopped: the worker is ended, what it was doing is given up, and nothing i
   const job = outcome(client.run(WORK));
   client.stop();
   assert.equal(children[0]!.isEnded, true);
-  assert.match(await job, /^failed: the broker stops/);
+  assert.match(await job, /^lost: the broker stops/);
   children[0]!.events.ended("it was ended");
   assert.deepEqual(lines, [], "which is no news");
   assert.match(await outcome(client.run(WORK)), /the broker stops/);

@@ -4,28 +4,37 @@
  */
 import type { Child, ChildLauncher } from "../ports/child.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
-import type { Answer, Job, JobFailure, JobResult } from "./jobs.ts";
+import type { Answer, CompactedPart, Job, JobFailure, JobResult } from "./jobs.ts";
 import type { JobOutcome, StorageMetrics } from "./metrics.ts";
 
 /** A job that has told nothing for so long hangs: even a slow disk reads a few MiB in that time. */
 const STALL_MS = 30_000;
 
-/** Why a job was not done. */
+/** Why a job was not done. `lost`: the worker ended, or was ended, before it was. */
 export class JobError extends Error {
   override readonly name = "JobError";
-  readonly kind: JobFailure["kind"];
+  readonly kind: JobFailure["kind"] | "lost";
   readonly file: string | undefined;
+  /** How many jobs were lost at once: with several nobody knows which of them was the cause. */
+  readonly lostJobs: number;
 
-  constructor({ kind, message, file }: JobFailure) {
-    super(message);
-    this.kind = kind;
-    this.file = file;
+  constructor(failure: {
+    readonly kind: JobError["kind"];
+    readonly message: string;
+    readonly file?: string | undefined;
+    readonly lostJobs?: number;
+  }) {
+    super(failure.message);
+    this.kind = failure.kind;
+    this.file = failure.file;
+    this.lostJobs = failure.lostJobs ?? 0;
   }
 }
 
 interface Pending {
   readonly resolve: (result: JobResult) => void;
   readonly reject: (error: JobError) => void;
+  readonly part: (done: CompactedPart) => void;
   timer: Timer;
   readonly work: Job;
   readonly beganMs: number;
@@ -54,20 +63,20 @@ export class WorkerClient {
     this.#metrics = options.metrics;
   }
 
-  /** @throws JobError */
-  run(work: Job): Promise<JobResult> {
-    if (this.#stopped) return Promise.reject(new JobError({ kind: "failed", message: "the broker stops" }));
+  /** `part`: called for each part of the work that is done. @throws JobError */
+  run(work: Job, part: (done: CompactedPart) => void = () => undefined): Promise<JobResult> {
+    if (this.#stopped) return Promise.reject(new JobError({ kind: "lost", message: "the broker stops" }));
     try {
       this.#child ??= this.#launch();
     } catch (error) {
       // The system may have no thread to spare now; another time it may.
       const message = `the storage worker cannot be started: ${error instanceof Error ? error.message : String(error)}`;
-      return Promise.reject(new JobError({ kind: "failed", message }));
+      return Promise.reject(new JobError({ kind: "starved", message }));
     }
     const job = (this.#jobs += 1);
     this.#metrics.begun(work);
     return new Promise((resolve, reject) => {
-      this.#pending.set(job, { resolve, reject, timer: this.#watch(), work, beganMs: this.#clock.monotonicMs() });
+      this.#pending.set(job, { resolve, reject, part, timer: this.#watch(), work, beganMs: this.#clock.monotonicMs() });
       this.#child!.send({ job, work });
     });
   }
@@ -124,8 +133,9 @@ export class WorkerClient {
     const pending = this.#pending.get(answer.job);
     if (pending === undefined) return; // given up since
     pending.timer.cancel();
-    if (answer.type === "progress") {
+    if (answer.type === "progress" || answer.type === "part") {
       pending.timer = this.#watch();
+      if (answer.type === "part") pending.part(answer.part);
       return;
     }
     this.#pending.delete(answer.job);
@@ -133,7 +143,7 @@ export class WorkerClient {
       this.#ended(pending, "done", answer.result);
       pending.resolve(answer.result);
     } else {
-      this.#ended(pending, answer.failure.kind);
+      this.#ended(pending, answer.failure.kind === "damaged" ? "damaged" : "failed");
       pending.reject(new JobError(answer.failure));
     }
   }
@@ -143,10 +153,11 @@ export class WorkerClient {
   }
 
   #failAll(message: string): void {
+    const lostJobs = this.#pending.size;
     for (const pending of this.#pending.values()) {
       pending.timer.cancel();
       this.#ended(pending, "failed");
-      pending.reject(new JobError({ kind: "failed", message }));
+      pending.reject(new JobError({ kind: "lost", message, lostJobs }));
     }
     this.#pending.clear();
   }

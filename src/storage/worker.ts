@@ -6,12 +6,13 @@ import { crc32c } from "../base/crc32c.ts";
 import { CorruptionError } from "../log/corruption.ts";
 import { SEGMENT_FOLDER, segmentName } from "../log/segment.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Disk } from "../ports/disk.ts";
+import { type Disk, IoError } from "../ports/disk.ts";
 import { compactPartitions } from "./compact.ts";
 import { convertWalFile, verifyWalFile } from "./convert.ts";
-import type { Answer, Job, JobRequest, JobResult, Request } from "./jobs.ts";
+import type { Answer, CompactedPart, Job, JobFailure, JobRequest, JobResult, Request } from "./jobs.ts";
 import { mergeSegments } from "./merge.ts";
 import { Pace, pacedDisk } from "./paced-disk.ts";
+import { InputError } from "./range-reader.ts";
 import type { SegmentIdentity } from "./segment-format.ts";
 import { SegmentOutput, type WrittenSegment } from "./segment-writer.ts";
 
@@ -19,7 +20,11 @@ const READ_BACK_BYTES = 1024 * 1024;
 /** How often is told that there is progress: a message costs both threads more than the piece of work that it tells of. */
 const PROGRESS_MS = 1_000;
 
-const UNRELIABLE = "a segment reads back differently from what was written: the disk is not reliable";
+class ReadBackError extends Error {
+  constructor(name: string) {
+    super(`${name} reads back differently from what was written: the disk is not reliable`);
+  }
+}
 
 export class StorageWorker {
   readonly #pace: Pace;
@@ -49,18 +54,27 @@ export class StorageWorker {
       toldMs = nowMs;
       this.#answer({ job, type: "progress" });
     };
+    const finished = (part: CompactedPart): void => this.#answer({ job, type: "part", part });
     try {
       this.#output ??= openOutput(this.#disk);
-      const result = await doJob(await this.#output, work, progress);
+      const result = await doJob(await this.#output, work, { progress, finished });
       this.#answer({ job, type: "done", result });
     } catch (error) {
       this.#output = undefined;
-      const message = error instanceof Error ? error.message : String(error);
-      const file = error instanceof CorruptionError ? error.file : undefined;
-      const kind = file === undefined ? "failed" : "damaged";
-      this.#answer({ job, type: "failed", failure: { kind, message, file } });
+      this.#answer({ job, type: "failed", failure: failureOf(error) });
     }
   }
+}
+
+/** What every job needs, and none is to blame for lacking. */
+const STARVED: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS", "EMFILE", "ENFILE", "ENOMEM", "EAGAIN"]);
+
+function failureOf(error: unknown): JobFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof CorruptionError) return { kind: "damaged", message, file: error.file };
+  if (error instanceof InputError) return { kind: "failed", message, file: error.file };
+  const isStarved = error instanceof IoError && STARVED.has(error.code);
+  return { kind: isStarved ? "starved" : "failed", message };
 }
 
 async function openOutput(disk: Disk): Promise<SegmentOutput> {
@@ -70,62 +84,74 @@ async function openOutput(disk: Disk): Promise<SegmentOutput> {
 }
 
 /** @throws CorruptionError when what is to be read is not what was written. */
-export async function doJob(output: SegmentOutput, work: Job, progress: () => void): Promise<JobResult> {
+export async function doJob(
+  output: SegmentOutput,
+  work: Job,
+  { progress, finished }: { readonly progress: () => void; readonly finished: (part: CompactedPart) => void },
+): Promise<JobResult> {
   switch (work.kind) {
     case "convert": {
       const segments = [await convertWalFile(output, work, progress)];
-      const readsBack = await publish(output, [work.output], segments, progress);
-      if (!readsBack) await verifyWalFile(output, work, progress);
-      if (!readsBack) throw new Error(UNRELIABLE);
+      await publish(output, [work.output], segments, progress).catch(async (error: unknown) => {
+        if (error instanceof ReadBackError) await verifyWalFile(output, work, progress); // or is the log to blame?
+        throw error;
+      });
       return { segments };
     }
     case "merge": {
       const segments = await mergeSegments(output, work, progress);
       const identities = work.outputs.map(({ identity }) => identity);
-      if (!(await publish(output, identities, segments, progress))) throw new Error(UNRELIABLE);
+      await publish(output, identities, segments, progress);
       return { segments };
     }
     case "compact": {
-      const { segment, partitions: compacted } = await compactPartitions(output, work, progress);
-      if (!(await publish(output, [work.output], [segment], progress))) throw new Error(UNRELIABLE);
-      return { segments: [segment], compacted };
+      const segments: (WrittenSegment | undefined)[] = [];
+      await compactPartitions(output, work, {
+        progress,
+        async finished(part) {
+          await publish(output, [work.parts[part.part]!.output], [part.segment], progress);
+          segments.push(part.segment);
+          finished(part);
+        },
+      });
+      return { segments };
     }
   }
 }
 
-/** Makes the names durable, and sees whether what is there is what was meant. */
+/** Makes the names durable, and sees that what is there is what was meant. @throws ReadBackError when it is not. */
 async function publish(
   output: SegmentOutput,
   identities: readonly SegmentIdentity[],
   segments: readonly (WrittenSegment | undefined)[],
   progress: () => void,
-): Promise<boolean> {
+): Promise<void> {
   await output.disk.syncFolder(SEGMENT_FOLDER);
   for (const [index, segment] of segments.entries()) {
-    if (segment !== undefined && !(await readsBack(output, identities[index]!, segment, progress))) return false;
+    if (segment !== undefined) await readBack(output, identities[index]!, segment, progress);
   }
-  return true;
 }
 
 /** The checksum was put together from those that producers gave their batches, so this holds for their very bytes. */
-async function readsBack(
+async function readBack(
   output: SegmentOutput,
   { id, walPosition }: SegmentIdentity,
   { sizeBytes, crc }: WrittenSegment,
   progress: () => void,
-): Promise<boolean> {
-  const file = await output.open(segmentName(walPosition, id));
+): Promise<void> {
+  const name = segmentName(walPosition, id);
+  const file = await output.open(name);
   const chunk = output.takeChunk();
   try {
     let found = 0;
     for (let at = 0; at < sizeBytes; ) {
       const got = await file.read(chunk.subarray(0, READ_BACK_BYTES), at);
-      if (got === 0) return false;
+      if (got === 0) break;
       found = crc32c(chunk.subarray(0, got), found);
       at += got;
       progress();
     }
-    return found === crc && (await file.sizeBytes()) === sizeBytes;
+    if (found !== crc || (await file.sizeBytes()) !== sizeBytes) throw new ReadBackError(name);
   } finally {
     output.giveChunk(chunk);
     await file.close();

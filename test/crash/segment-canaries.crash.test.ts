@@ -15,7 +15,7 @@ import { SegmentWriter } from "../../src/storage/segment-writer.ts";
 import { type Crash, type PlayOptions, play } from "./play.ts";
 import { segmentPlayOf } from "./plays.ts";
 import { type Sign, signOf } from "./signs.ts";
-import { wrapped, wrappedFile } from "./wrapped-disk.ts";
+import { wrapped, wrappedFile, wrappedOpens } from "./wrapped-disk.ts";
 
 const PLAYS = 60;
 
@@ -176,18 +176,10 @@ describe("canaries of the tiers", () => {
 
   it("hazard: log deleted although the upload failed: catch a broker that frees a file before its segment is registered", async (context) => {
     const wrapWorkerDisk = (disk: Disk): Disk =>
-      wrapped(disk, {
-        syncedWrites: async (folder) => {
-          const writes = await disk.syncedWrites(folder);
-          return {
-            ...writes,
-            open: async (name) => {
-              const file = await writes.open(name);
-              if (name.endsWith(".wal")) await disk.remove(name);
-              return file;
-            },
-          };
-        },
+      wrappedOpens(disk, async (name, open) => {
+        const file = await open();
+        if (name.endsWith(".wal")) await disk.remove(name);
+        return file;
       });
     const sign = await firstSign(context, { wrapDisk: tolerant, wrapWorkerDisk }, "kill");
     assertCaught(sign, [...LOSSES, "false alarm", "state lost", "high watermark never goes back", "topics stay"]);

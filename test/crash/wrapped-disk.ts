@@ -19,6 +19,20 @@ export function wrapped(disk: Disk, replaced: Partial<Disk>): Disk {
   };
 }
 
+/** `disk`, whose files are opened, in either way, through `through`. */
+export function wrappedOpens(
+  disk: Disk,
+  through: (name: string, open: () => Promise<DiskFile>) => Promise<DiskFile>,
+): Disk {
+  return wrapped(disk, {
+    open: (name, access) => through(name, () => disk.open(name, access)),
+    syncedWrites: async (folder) => {
+      const writes = await disk.syncedWrites(folder);
+      return { ...writes, open: (name) => through(name, () => writes.open(name)) };
+    },
+  });
+}
+
 /** `file` with some of its operations replaced. */
 export function wrappedFile(file: DiskFile, replaced: Partial<DiskFile>): DiskFile {
   return {

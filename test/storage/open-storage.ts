@@ -4,6 +4,7 @@ import { CRASHED, type SimProcess, Simulation } from "../../sim/simulation.ts";
 import type { FileRange } from "../../src/log/log-file.ts";
 import { Segment } from "../../src/log/segment.ts";
 import type { Disk } from "../../src/ports/disk.ts";
+import type { Job } from "../../src/storage/jobs.ts";
 import { Storage } from "../../src/storage/storage.ts";
 import { type OpenLog, openLog } from "../log/open-log.ts";
 
@@ -23,6 +24,10 @@ export interface StorageWorldOptions {
   readonly settings?: Readonly<Record<string, string>>;
   readonly keepOrphans?: boolean;
   readonly workerFate?: (operation: number) => WorkerFate;
+  /** Size of the disk. */
+  readonly capacityBytes?: number;
+  readonly compactionPartBytes?: number;
+  readonly jobFate?: (work: Job) => WorkerFate;
   /** Puts something between the worker and its disk. */
   readonly wrapWorkerDisk?: (disk: Disk) => Disk;
 }
@@ -37,12 +42,18 @@ const SETTINGS = {
 /** Opens the data folder of a process, storage included. */
 export async function openStorage(process: SimProcess, options: StorageWorldOptions = {}): Promise<OpenStorage> {
   const { disk, clock, random } = process;
-  const { settings = {}, keepOrphans = false, workerFate: fate, wrapWorkerDisk = (each: Disk) => each } = options;
+  const { settings = {}, keepOrphans = false, workerFate, jobFate, wrapWorkerDisk = (each: Disk) => each } = options;
   const log = await openLog(process, { ...SETTINGS, ...settings });
   const { store } = log;
   const lines: string[] = [];
-  const workers = new SimWorkers({ clock, disk: wrapWorkerDisk(disk), ...(fate === undefined ? {} : { fate }) });
+  const workers = new SimWorkers({
+    ...{ clock, disk: wrapWorkerDisk(disk) },
+    ...(workerFate === undefined ? {} : { fate: workerFate }),
+    ...(jobFate === undefined ? {} : { jobFate }),
+  });
+  const { compactionPartBytes } = options;
   const storage = new Storage({
+    ...(compactionPartBytes === undefined ? {} : { compactionPartBytes }),
     ...{ store, launcher: workers, clock, random, disk, keepOrphans },
     log: (line) => void lines.push(line),
     failed: (error) => {
@@ -70,7 +81,8 @@ export async function withStorage(
   scenario: (open: OpenStorage, simulation: Simulation) => Promise<void>,
   options: StorageWorldOptions = {},
 ): Promise<void> {
-  const simulation = new Simulation({ seed: 1 });
+  const { capacityBytes } = options;
+  const simulation = new Simulation({ seed: 1, ...(capacityBytes === undefined ? {} : { disk: { capacityBytes } }) });
   const result = await simulation.run(async (process) => {
     const open = await openStorage(process, options);
     await scenario(open, simulation);
