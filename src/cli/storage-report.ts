@@ -174,7 +174,7 @@ async function tierReport(
     ranges,
     files: new Set(ranges.map(({ file }) => file)).size,
     firstTimestamp: isLost ? null : await firstTimestamp(lookup, topic, first, startOffset),
-    maxTimestamp: noneIfNegative(Math.max(...ranges.map(({ maxTimestamp }) => maxTimestamp))),
+    maxTimestamp: noneIfNegative(ranges.reduce((latest, { maxTimestamp }) => Math.max(latest, maxTimestamp), -1)),
   };
 }
 

@@ -152,7 +152,7 @@ async function readIndex(folder: WalFolder, file: WalFile): Promise<WalInput["in
 async function nextBase(folder: WalFolder, base: number): Promise<number | undefined> {
   const names = await folder.list("");
   const later = names.map((name) => parseWalFileName(name)?.base ?? 0).filter((other) => other > base);
-  return later.length === 0 ? undefined : Math.min(...later);
+  return later.length === 0 ? undefined : later.reduce<number>((least, each) => Math.min(least, each), Infinity);
 }
 
 interface Extent {

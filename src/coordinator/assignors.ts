@@ -181,7 +181,8 @@ function evenOut(topics: Iterable<readonly [Uuid, number]>, readers: ReadonlyMap
     for (;;) {
       const [most, least] = extremes(topicId, readers.get(topicId)!);
       if (most === undefined || least === undefined || most.count - least.count < 2) break;
-      const partition = Math.max(...most.of(topicId));
+      let partition = -1;
+      for (const each of most.of(topicId)) partition = Math.max(partition, each);
       most.remove(topicId, partition);
       least.add(topicId, partition);
       moved = true;

@@ -177,8 +177,8 @@ export class PartitionLog {
     const added = isKnown ? [] : move.ranges.filter(({ endOffset }) => endOffset > this.#logStart);
     for (const range of added) this.#take(range);
     const at = left.findIndex(({ firstOffset }) => firstOffset >= to);
-    left.splice(at === -1 ? left.length : at, 0, ...added);
-    this.#ranges = left;
+    const before = at === -1 ? left.length : at;
+    this.#ranges = left.slice(0, before).concat(added, left.slice(before));
     this.#runningMaximum = undefined;
     // They were given out, whatever has become of the batches in a damaged log.
     this.#end = Math.max(this.#end, to);
@@ -256,7 +256,7 @@ export class PartitionLog {
     this.stampedAt = state.stampedAt;
     this.cleanedTo = state.cleanedTo;
     this.horizonMs = state.horizonMs;
-    this.#epochs.push(...state.epochs);
+    for (const epoch of state.epochs) this.#epochs.push(epoch);
     for (const range of state.ranges) {
       this.#ranges.push(range);
       this.#take(range);

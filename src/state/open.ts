@@ -95,9 +95,9 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
       ].join("\n"),
     );
   }
-  warnings.push(...dropMissingFiles(state, report, restored.files));
+  for (const warning of dropMissingFiles(state, report, restored.files)) warnings.push(warning);
   if (report.damage.length > 0) {
-    warnings.push(...(await skipLostOffsets(disk, state, report)));
+    for (const warning of await skipLostOffsets(disk, state, report)) warnings.push(warning);
     skipLostState(state, report);
     // Before the old indexes are replaced: where lost batches ended stands in them, and from now on in this.
     await publishSnapshot(disk, state, report, restored.position);

@@ -58,6 +58,6 @@ async function readOnce(
   const lastStatePosition = state.previousStatePosition;
   const report = await replayLog({ disk, from: position, knownDurable, knownFiles, lastStatePosition, target: replay });
   const problems = [...restored.warnings, ...damageLines(report), ...replay.warnings];
-  problems.push(...dropMissingFiles(state, report, knownFiles));
+  for (const problem of dropMissingFiles(state, report, knownFiles)) problems.push(problem);
   return { state, report, snapshot: knownDurable > 0 ? position : undefined, problems };
 }

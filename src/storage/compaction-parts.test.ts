@@ -233,3 +233,24 @@ test("canary: a deleted key that is there, and a newest value that is not, are f
     });
   }
 });
+
+test("a part of which nothing is left leaves no file behind", async () => {
+  await withStorage(
+    async (open) => {
+      const topic = open.topic("keyed");
+      for (const value of ["older", "newer"]) {
+        open.append(placeIn(topic), [{ key: "k", value: value.padEnd(PART_BYTES, "v") }]);
+        await open.settle();
+      }
+      const entries = [{ key: "cleanup.policy", value: "compact" }];
+      open.store.append({ type: 6, value: { type: RESOURCE_TOPIC, name: "keyed", entries } });
+      await open.pass(5_000);
+      const { cleanedTo, ranges } = placeIn(topic).partition;
+      assert.deepEqual([cleanedTo, ranges.length], [2, 1]);
+      const known = [...open.store.state.segments.values()].map(({ name }) => name);
+      const there = (await open.process.disk.list("segments")).map((name) => `segments/${name}`);
+      assert.deepEqual(there, known.toSorted());
+    },
+    { settings: SETTINGS, compactionPartBytes: PART_BYTES },
+  );
+});

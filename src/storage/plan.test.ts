@@ -162,3 +162,14 @@ test("a topic with much in a merge gets a segment of its own; everything is plan
   assert.equal(planned.length, wanted.length);
   assert.equal(inputs.length, segments.length);
 });
+
+test("hazard: works for 100 partitions, not for 200,000", () => {
+  const builder = new Builder();
+  const topic = builder.topic("wide", 200_000);
+  builder.segment(
+    topic.partitions.map(({ partition }) => ({ topic, partition, sizeBytes: 1 })),
+    { lostBytes: 1_000_000 },
+  );
+  const [output] = plan(builder)!.outputs;
+  assert.equal(output!.groups.length, 200_000);
+});

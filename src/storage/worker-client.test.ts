@@ -126,6 +126,19 @@ test("one that shows no progress for half a minute is ended; what it says later,
   assert.equal(await next, "done");
 });
 
+test("hazard: the process is stopped for a minute: the worker, stopped with it, is not taken for one that hangs", async () => {
+  const job = outcome(client.run(WORK));
+  const [child] = children;
+  await pass(5_000);
+  for (let stop = 0; stop < 3; stop += 1) {
+    simulation.stall(60_000);
+    await pass(5_000);
+  }
+  assert.equal(child!.isEnded, false);
+  await pass(31_000);
+  assert.match(await job, /^lost: .*hung/, "canary: then it does hang");
+});
+
 test("hazard: a job that gets on keeps alive another one that hangs", async () => {
   const hanging = outcome(client.run(WORK));
   const busy = client.run(WORK);

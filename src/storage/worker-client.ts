@@ -9,6 +9,11 @@ import type { JobOutcome, StorageMetrics } from "./metrics.ts";
 
 /** A job that has told nothing for so long hangs: even a slow disk reads a few MiB in that time. */
 const STALL_MS = 30_000;
+/**
+ * The time is counted in beats, and not read from a clock: when the process itself is stopped for a minute no beat passes, and the
+ * worker, which was stopped with it, is not taken for one that hangs.
+ */
+const BEAT_MS = 1_000;
 
 /** Why a job was not done. `lost`: the worker ended, or was ended, before it was. */
 export class JobError extends Error {
@@ -35,7 +40,8 @@ interface Pending {
   readonly resolve: (result: JobResult) => void;
   readonly reject: (error: JobError) => void;
   readonly part: (done: CompactedPart) => void;
-  timer: Timer;
+  /** Beats since it told something. */
+  silentBeats: number;
   readonly work: Job;
   readonly beganMs: number;
 }
@@ -47,6 +53,7 @@ export class WorkerClient {
   readonly #metrics: StorageMetrics;
   readonly #pending = new Map<number, Pending>();
   #child: Child | undefined;
+  #beat: Timer | undefined;
   #jobs = 0;
   #paceFactor = 0;
   #stopped = false;
@@ -76,8 +83,9 @@ export class WorkerClient {
     const job = (this.#jobs += 1);
     this.#metrics.begun(work);
     return new Promise((resolve, reject) => {
-      this.#pending.set(job, { resolve, reject, part, timer: this.#watch(), work, beganMs: this.#clock.monotonicMs() });
+      this.#pending.set(job, { resolve, reject, part, silentBeats: 0, work, beganMs: this.#clock.monotonicMs() });
       this.#child!.send({ job, work });
+      this.#beat ??= this.#clock.schedule(BEAT_MS, () => this.#countBeat());
     });
   }
 
@@ -97,6 +105,7 @@ export class WorkerClient {
   stop(): void {
     this.#stopped = true;
     this.#child?.end();
+    this.#beat?.cancel();
     this.#failAll("the broker stops");
   }
 
@@ -118,23 +127,31 @@ export class WorkerClient {
     return child;
   }
 
-  #watch(): Timer {
-    return this.#clock.schedule(STALL_MS, () => {
-      this.#log(`warning: the storage worker has shown no progress for ${STALL_MS} ms and is ended`);
-      this.#metrics.workersStalled += 1;
-      const child = this.#child;
-      this.#child = undefined; // whatever it may still say counts no more
-      this.#failAll("the storage worker hung");
-      child?.end();
-    });
+  #countBeat(): void {
+    this.#beat = undefined;
+    for (const pending of this.#pending.values()) {
+      pending.silentBeats += 1;
+      if (pending.silentBeats * BEAT_MS <= STALL_MS) continue;
+      this.#endHanging();
+      return;
+    }
+    if (this.#pending.size > 0) this.#beat = this.#clock.schedule(BEAT_MS, () => this.#countBeat());
+  }
+
+  #endHanging(): void {
+    this.#log(`warning: the storage worker has shown no progress for ${STALL_MS} ms and is ended`);
+    this.#metrics.workersStalled += 1;
+    const child = this.#child;
+    this.#child = undefined; // whatever it may still say counts no more
+    this.#failAll("the storage worker hung");
+    child?.end();
   }
 
   #take(answer: Answer): void {
     const pending = this.#pending.get(answer.job);
     if (pending === undefined) return; // given up since
-    pending.timer.cancel();
     if (answer.type === "progress" || answer.type === "part") {
-      pending.timer = this.#watch();
+      pending.silentBeats = 0;
       if (answer.type === "part") pending.part(answer.part);
       return;
     }
@@ -155,7 +172,6 @@ export class WorkerClient {
   #failAll(message: string): void {
     const lostJobs = this.#pending.size;
     for (const pending of this.#pending.values()) {
-      pending.timer.cancel();
       this.#ended(pending, "failed");
       pending.reject(new JobError({ kind: "lost", message, lostJobs }));
     }
