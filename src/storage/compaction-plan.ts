@@ -5,6 +5,7 @@ import { Segment } from "../log/segment.ts";
 import type { State, Topic } from "../state/state.ts";
 import type { Attempts } from "./attempts.ts";
 import { type CompactionRange, compactionDue } from "./compaction-due.ts";
+import type { OldestDirty } from "./oldest-dirty.ts";
 
 /** What one job takes in at most, unless one partition alone is larger. */
 const MAX_INPUT_BYTES = 1024 * 1024 * 1024;
@@ -47,6 +48,7 @@ export function planCompaction(
     readonly busy: Pick<ReadonlySet<Segment>, "has">;
     readonly nowMs: number;
     readonly partBytes: number;
+    readonly oldestDirty: Pick<OldestDirty, "timestampOf">;
     readonly attempts: Pick<Attempts, "failuresOf" | "isResting" | "needsWorkerAlone">;
   },
 ): CompactionPlan | undefined {
@@ -80,14 +82,22 @@ export function planCompaction(
 function candidateOf(
   topic: Topic,
   partition: PartitionLog,
-  { busy, nowMs }: { readonly busy: Pick<ReadonlySet<Segment>, "has">; readonly nowMs: number },
+  {
+    busy,
+    nowMs,
+    oldestDirty,
+  }: {
+    readonly busy: Pick<ReadonlySet<Segment>, "has">;
+    readonly nowMs: number;
+    readonly oldestDirty: Pick<OldestDirty, "timestampOf">;
+  },
 ): Candidate | undefined {
   const stored = segmentRanges(partition);
   if (stored.length === 0 || stored.some(({ file }) => busy.has(file))) return undefined;
-  const firstDirtyOffset = Math.max(partition.cleanedTo, partition.logStartOffset);
+  const firstDirtyOffset = firstDirtyOffsetOf(partition);
   const { reason, uncleanableFrom, dirtyRatio } = compactionDue(
     {
-      ranges: stored.map(factsOf),
+      ranges: factsOf(stored, firstDirtyOffset, oldestDirty.timestampOf(partition)),
       firstDirtyOffset,
       limitOffset: partition.lastStableOffset,
       tombstonesDueMs: partition.horizonMs === -1 ? undefined : partition.horizonMs,
@@ -101,7 +111,7 @@ function candidateOf(
 }
 
 /** What has left the write-ahead log. */
-function segmentRanges({ ranges }: PartitionLog): FileRange<Segment>[] {
+export function segmentRanges({ ranges }: PartitionLog): FileRange<Segment>[] {
   const stored: FileRange<Segment>[] = [];
   for (const range of ranges) {
     if (!(range.file instanceof Segment)) break;
@@ -110,16 +120,28 @@ function segmentRanges({ ranges }: PartitionLog): FileRange<Segment>[] {
   return stored;
 }
 
-/** Where a range begins in time is not known, but that it is hardly before the end of the one before. */
-function factsOf(range: FileRange, index: number, ranges: readonly FileRange[]): CompactionRange {
-  const { firstOffset, endOffset, sizeBytes, maxTimestamp } = range;
-  return {
-    firstOffset,
-    endOffset,
-    sizeBytes,
-    maxTimestamp,
-    firstTimestamp: ranges[index - 1]?.maxTimestamp ?? maxTimestamp,
-  };
+/** Compaction has not gone over what lies from here on. */
+export function firstDirtyOffsetOf({ cleanedTo, logStartOffset }: PartitionLog): number {
+  return Math.max(cleanedTo, logStartOffset);
+}
+
+/**
+ * Of the first dirty range the time of its oldest dirty batch counts, once it was looked up. Of those behind it is only known
+ * that they hardly begin before the one before has ended.
+ */
+function factsOf(
+  ranges: readonly FileRange[],
+  firstDirtyOffset: number,
+  oldestDirtyMs: number | undefined,
+): CompactionRange[] {
+  let isDirtyBefore = false;
+  return ranges.map(({ firstOffset, endOffset, sizeBytes, maxTimestamp }, index) => {
+    const facts = { firstOffset, endOffset, sizeBytes, maxTimestamp };
+    if (endOffset <= firstDirtyOffset) return facts;
+    const firstTimestamp = isDirtyBefore ? ranges[index - 1]!.maxTimestamp : (oldestDirtyMs ?? maxTimestamp);
+    isDirtyBefore = true;
+    return { ...facts, firstTimestamp };
+  });
 }
 
 /** Puts groups together, in their order, to parts of the job. */

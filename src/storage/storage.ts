@@ -23,6 +23,7 @@ import { COMPACTION_PART_BYTES, type CompactionPlan, planCompaction } from "./co
 import type { CompactedPart, CompactJob, JobResult } from "./jobs.ts";
 import { StorageMetrics } from "./metrics.ts";
 import { compactionRecords, MovePlan, type PartSpan } from "./move.ts";
+import { OldestDirty } from "./oldest-dirty.ts";
 import { FAN_IN, FAN_IN_WHEN_BUSY, type MergePlan, planMerge } from "./plan.ts";
 import { scrub } from "./scrub.ts";
 import type { SegmentIdentity } from "./segment-format.ts";
@@ -113,6 +114,7 @@ export class Storage {
   /** How fast the log grew last. */
   #rate: { readonly sinceMs: number; readonly position: number; readonly isBusy: boolean };
   readonly #attempts: Attempts;
+  readonly #oldestDirty: OldestDirty;
   /** The job under way has the worker for itself. */
   #isAlone = false;
   #failuresInARow = 0;
@@ -129,6 +131,7 @@ export class Storage {
     const { launcher, clock, log } = options;
     this.#worker = new WorkerClient({ launcher, clock, log, metrics: this.metrics });
     this.#attempts = new Attempts(clock);
+    this.#oldestDirty = new OldestDirty(options.store.reader);
     this.#rate = { sinceMs: clock.monotonicMs(), position: options.store.wal.position, isBusy: false };
   }
 
@@ -142,10 +145,10 @@ export class Storage {
     };
     const { broker } = this.#options.store.state;
     this.#every("check", Math.min(CHECK_MS, broker["log.retention.check.interval.ms"]), look);
-    this.#every("compaction", Math.max(broker["log.cleaner.backoff.ms"], SHORTEST_REST_MS), () => {
+    this.#every("compaction", Math.max(broker["log.cleaner.backoff.ms"], SHORTEST_REST_MS), async () => {
+      await this.#oldestDirty.lookUp(this.#options.store.state);
       this.#compactionDue = true;
       this.#pump();
-      return Promise.resolve();
     });
     this.#every("scrub", SCRUB_MS, () => this.#scrub());
     this.#inBackground(this.#scrub());
@@ -338,7 +341,10 @@ export class Storage {
     if (!store.state.broker["log.cleaner.enable"]) return undefined;
     const attempts = this.#attempts;
     const { compactionPartBytes: partBytes = COMPACTION_PART_BYTES } = this.#options;
-    const plan = planCompaction(store.state, { busy: this.#merging, nowMs: clock.wallMs(), partBytes, attempts });
+    const plan = planCompaction(store.state, {
+      ...{ busy: this.#merging, nowMs: clock.wallMs(), partBytes, attempts },
+      oldestDirty: this.#oldestDirty,
+    });
     if (plan === undefined) return undefined;
     const isAlone = attempts.needsWorkerAlone(plan.partitions.map(({ partition }) => partition));
     return () => (isAlone ? this.#alone(this.#compact(plan)) : this.#compact(plan));
