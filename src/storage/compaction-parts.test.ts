@@ -5,10 +5,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WorkerFate } from "../../sim/sim-worker.ts";
+import { CRASHED, Simulation } from "../../sim/simulation.ts";
 import { wrapped } from "../../test/crash/wrapped-disk.ts";
 import { placeIn } from "../../test/log/open-log.ts";
 import {
   type OpenStorage,
+  openStorage,
   type StorageWorldOptions,
   segmentsOf,
   withStorage,
@@ -31,8 +33,8 @@ type Row = readonly [offset: number, key: string, value: string];
 
 /** A compacted topic, and its history: keys of each file come again in the next ones, some of them as tombstones. */
 class History {
-  readonly topic: Topic;
-  readonly #open: OpenStorage;
+  topic: Topic;
+  #open: OpenStorage;
   readonly #rows: { readonly key: string; readonly value: string | null }[] = [];
 
   constructor(open: OpenStorage) {
@@ -61,6 +63,12 @@ class History {
     };
     const entries = Object.entries(configs).map(([key, value]) => ({ key, value }));
     this.#open.store.append({ type: 6, value: { type: RESOURCE_TOPIC, name: "keyed", entries } });
+  }
+
+  /** Goes on after a restart. */
+  resume(open: OpenStorage): void {
+    this.#open = open;
+    this.topic = open.store.state.topic("keyed")!;
   }
 
   /** Claims what was never written. */
@@ -253,4 +261,38 @@ test("a part of which nothing is left leaves no file behind", async () => {
     },
     { settings: SETTINGS, compactionPartBytes: PART_BYTES },
   );
+});
+
+test("hazard: the power fails at any disk operation of a compaction: what is deleted stays deleted after the start", async () => {
+  const options: StorageWorldOptions = { settings: SETTINGS, compactionPartBytes: PART_BYTES };
+  let cut = 0;
+  let deaths = 0;
+  for (let operation = 1; ; operation += 5) {
+    const simulation = new Simulation({ seed: operation });
+    let history: History | undefined;
+    const first = await simulation.run(async (process) => {
+      const open = await openStorage(process, options);
+      history = new History(open);
+      await history.fill();
+      history.compact();
+      await open.flush();
+      simulation.crashAt(simulation.disk.operations + operation);
+      await open.pass(1_500);
+      open.storage.stop();
+    });
+    if (first !== CRASHED) break;
+    deaths += 1;
+    const second = await simulation.run(async (process) => {
+      const open = await openStorage(process, options);
+      history!.resume(open);
+      const { partition } = placeIn(history!.topic);
+      await history!.read();
+      if (partition.cleanedTo === 0 && segmentsOf(partition.ranges).some(({ level }) => level === 1)) cut += 1;
+      await open.pass(40_000);
+      assert.deepEqual(await history!.read(), history!.newest, `operation ${operation}`);
+      open.storage.stop();
+    });
+    assert.notEqual(second, CRASHED);
+  }
+  assert.ok(deaths > 5 && cut > 0, `${deaths} deaths, after ${cut} of which a part of the work was done`);
 });
