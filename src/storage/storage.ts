@@ -30,13 +30,13 @@ import type { SegmentIdentity } from "./segment-format.ts";
 import { pause, runInSlices } from "./slices.ts";
 import { JobError, WorkerClient } from "./worker-client.ts";
 
-/** Files that become segments at the same time. */
+/** Files that become segments at the same time, while the log is not busy: each takes the memory of a whole file. */
 const CONVERSIONS_AT_ONCE = 2;
 /** With more of them, one file after the other. */
 const MANY_PARTITIONS = 50_000;
 /** A log that grows faster has the disk and the processors for itself, until this share of the backlog's bound is used. */
 const BUSY_BYTES_PER_SECOND = 16 * 1024 * 1024;
-const BUSY_BACKLOG_SHARE = 1 / 8;
+const BUSY_BACKLOG_SHARE = 1 / 4;
 /** The log is being written as long as its last commit is no older. */
 const LIVE_MS = 1_000;
 /** The worker's pauses, times its work on the disk, while the log is written: fewer the more of the backlog's bound is used ... */
@@ -239,7 +239,7 @@ export class Storage {
   #next(): (() => Promise<void>) | undefined {
     if (this.#isAlone) return undefined;
     const isBusy = this.#isBusy();
-    if (this.#converting.size < (isBusy ? this.#conversionsWhenBusy() : this.#conversionsAtOnce())) {
+    if (this.#converting.size < this.#conversionsAtOnce(isBusy)) {
       const file = this.#nextFile();
       if (file !== undefined && this.#attempts.needsWorkerAlone([file])) {
         return this.#busy ? undefined : () => this.#alone(this.#convert(file));
@@ -301,16 +301,14 @@ export class Storage {
     return this.#rate.isBusy;
   }
 
-  /** What a worker remembers of a file grows with the partitions in it. */
-  #conversionsAtOnce(): number {
-    return this.#options.store.state.partitionCount > MANY_PARTITIONS ? 1 : CONVERSIONS_AT_ONCE;
-  }
-
-  #conversionsWhenBusy(): number {
-    const boundBytes = this.#options.store.state.broker["wal.backlog.max.bytes"];
-    const share = this.backlogBytes / boundBytes;
-    if (share < BUSY_BACKLOG_SHARE) return 0;
-    return share < 2 * BUSY_BACKLOG_SHARE ? 1 : this.#conversionsAtOnce();
+  #conversionsAtOnce(isBusy: boolean): number {
+    const { state } = this.#options.store;
+    if (isBusy) {
+      const share = this.backlogBytes / state.broker["wal.backlog.max.bytes"];
+      return share < BUSY_BACKLOG_SHARE ? 0 : 1;
+    }
+    // What a worker remembers of a file grows with the partitions in it.
+    return state.partitionCount > MANY_PARTITIONS ? 1 : CONVERSIONS_AT_ONCE;
   }
 
   /** Nothing else is begun as long as it is planned: what a plan takes up is still there then. */
