@@ -104,8 +104,8 @@ export class Files {
 
   /** Whether no snapshot refers any more to what was of no more use at this position of the log. */
   isForgotten(freedAt: number): boolean {
-    const older = this.#snapshots[1];
-    return older !== undefined && older.takenAt >= freedAt;
+    // The one of the earlier position may have been taken later: each of them has to know.
+    return this.#snapshots.length > 1 && this.#snapshots.every(({ takenAt }) => takenAt >= freedAt);
   }
 
   /** Resolves when everything asked for so far is done. */

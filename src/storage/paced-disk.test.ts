@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { test } from "node:test";
 import { WorkClock } from "../../test/ports/work-clock.ts";
 import type { Disk } from "../ports/disk.ts";
 import { Pace, pacedDisk } from "./paced-disk.ts";
@@ -7,41 +7,43 @@ import { Pace, pacedDisk } from "./paced-disk.ts";
 const MIB = 1024 * 1024;
 const MS_PER_MIB = 0.5;
 
-let clock: WorkClock;
-let pace: Pace;
-let disk: Disk;
-let content: Buffer;
-let calls: [operation: string, bytes: number, at: number][];
+/** A disk with one file, and what was asked of it. */
+class Setup {
+  readonly clock = new WorkClock();
+  readonly pace = new Pace(this.clock);
+  readonly content = Buffer.alloc(
+    5 * MIB + 512,
+    Uint8Array.from({ length: 251 }, (_, at) => at),
+  );
+  readonly calls: [operation: string, bytes: number, at: number][] = [];
+  readonly disk: Disk;
 
-beforeEach(() => {
-  clock = new WorkClock();
-  pace = new Pace(clock);
-  calls = [];
-  content = Buffer.from(Array.from({ length: 5 * MIB + 512 }, (_, at) => at % 251));
-  const file = {
-    read: async (into: Uint8Array, at: number) => {
-      calls.push(["read", into.length, at]);
-      clock.nowMs += (into.length / MIB) * MS_PER_MIB;
-      return content.copy(into, 0, at);
-    },
-    write: async (parts: readonly Uint8Array[], at: number) => {
-      const bytes = Buffer.concat(parts);
-      calls.push(["write", bytes.length, at]);
-      clock.nowMs += (bytes.length / MIB) * MS_PER_MIB;
-      content.set(bytes, at);
-    },
-    close: async () => undefined,
-  };
-  const writes = {
-    alignmentBytes: 512,
-    allocate: (bytes: number) => Buffer.alloc(bytes),
-    create: async () => file,
-    open: async () => file,
-  };
-  disk = pacedDisk({ open: async () => file, syncedWrites: async () => writes } as unknown as Disk, pace);
-});
+  constructor() {
+    const file = {
+      read: async (into: Uint8Array, at: number) => {
+        this.#work("read", into.length, at);
+        return this.content.copy(into, 0, at);
+      },
+      write: async (parts: readonly Uint8Array[], at: number) => {
+        const bytes = Buffer.concat(parts);
+        this.#work("write", bytes.length, at);
+        this.content.set(bytes, at);
+      },
+      close: async () => undefined,
+    };
+    const allocate = (bytes: number): Buffer => Buffer.alloc(bytes);
+    const writes = { alignmentBytes: 512, allocate, create: async () => file, open: async () => file };
+    this.disk = pacedDisk({ open: async () => file, syncedWrites: async () => writes } as unknown as Disk, this.pace);
+  }
+
+  #work(operation: string, bytes: number, at: number): void {
+    this.calls.push([operation, bytes, at]);
+    this.clock.nowMs += (bytes / MIB) * MS_PER_MIB;
+  }
+}
 
 test("without a pace everything is done in one go", async () => {
+  const { disk, calls, content } = new Setup();
   const file = await disk.open("file", "read");
   const into = Buffer.alloc(3 * MIB);
   assert.equal(await file.read(into, 7), into.length);
@@ -50,6 +52,7 @@ test("without a pace everything is done in one go", async () => {
 });
 
 test("with a pace it is done in pieces, each followed by a pause: the same bytes", async () => {
+  const { clock, pace, disk, calls, content } = new Setup();
   pace.factor = 4;
   const beganMs = clock.nowMs;
   const writes = await disk.syncedWrites("");
