@@ -24,6 +24,8 @@ export class SimWorkers implements ChildLauncher {
   /** Workers launched, and their disk operations, so far. */
   launches = 0;
   operations = 0;
+  /** What workers were told of their pace. */
+  readonly paces: number[] = [];
   readonly #options: SimWorkerOptions;
 
   constructor(options: SimWorkerOptions) {
@@ -33,6 +35,7 @@ export class SimWorkers implements ChildLauncher {
   launch(events: ChildEvents): Child {
     this.launches += 1;
     const { clock, jobFate } = this.#options;
+    const { paces } = this;
     let state: "alive" | "hanging" | "ended" = "alive";
     const end = (reason: string): void => {
       if (state === "ended") return;
@@ -59,6 +62,7 @@ export class SimWorkers implements ChildLauncher {
         const copy = structuredClone(message) as Request;
         clock.defer(() => {
           if (state !== "alive") return;
+          if ("paceFactor" in copy) paces.push(copy.paceFactor);
           const fate = "work" in copy ? (jobFate?.(copy.work) ?? "lives") : "lives";
           if (fate === "crashes") end("the simulation let it crash");
           else if (fate === "hangs") state = "hanging";

@@ -67,7 +67,12 @@ class NodeDisk implements Disk {
     return {
       ...direct,
       create: (name) => this.#openFile("create", name, createFlags),
-      open: (name) => this.#openFile("open", name, openFlags, alignmentBytes),
+      // Of a folder that lies on another device, which cannot do this.
+      open: (name) =>
+        this.#openFile("open", name, openFlags, alignmentBytes).catch((error: unknown) => {
+          if (error instanceof IoError && error.code === "EINVAL") return this.open(name, "read");
+          throw error;
+        }),
     };
   }
 

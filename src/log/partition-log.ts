@@ -314,6 +314,7 @@ export class PartitionLog {
 
   #take(range: FileRange): void {
     range.file.users += 1;
+    range.file.freedAt = undefined; // it may have had no user between two records of one move
     this.sizeBytes += range.sizeBytes;
     if (range.file instanceof Segment) range.file.liveBytes += range.sizeBytes;
   }

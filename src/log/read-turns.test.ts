@@ -96,3 +96,12 @@ test("a failed read gives its turn back", async () => {
   await assert.rejects(refused, /refused/);
   assert.equal(await turns.read(Buffer.alloc(1), 0, reader(0)), 1);
 });
+
+test("hazard: what was read while nothing was written is not owed when something is", async () => {
+  const read = reader(0.5);
+  for (let n = 0; n < 256; n += 1) await turns.read(Buffer.alloc(4 * MIB), 0, read);
+  live();
+  const beganMs = clock.nowMs;
+  await turns.read(Buffer.alloc(MIB / 2), 0, read);
+  assert.ok(clock.nowMs - beganMs < 50, `${clock.nowMs - beganMs} ms for the first piece`);
+});

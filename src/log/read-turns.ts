@@ -40,7 +40,8 @@ export class ReadTurns {
       try {
         if (isLive) await this.#pauses.wait();
         const pieceAt = at + got;
-        const pieceBytes = await this.#pauses.after(piece.length, PAUSE_FACTOR, () => read(piece, pieceAt));
+        const factor = isLive ? PAUSE_FACTOR : 0;
+        const pieceBytes = await this.#pauses.after(piece.length, factor, () => read(piece, pieceAt));
         got += pieceBytes;
         if (pieceBytes < piece.length || got === bytes.length) return got;
       } finally {

@@ -94,7 +94,10 @@ class OpenPart {
 
   /** A segment of which nothing is needed goes at once. */
   async end(): Promise<CompactedPart> {
-    const segment = await this.writer.finish();
+    const segment = await this.writer.finish().catch(async (error: unknown) => {
+      await this.abandon();
+      throw error;
+    });
     const isNeeded = !this.#isSame && segment.ranges.length > 0;
     if (!isNeeded) await this.#output.disk.remove(this.#name);
     const partitions = [...this.#partitions.values()];

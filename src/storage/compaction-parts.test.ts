@@ -15,7 +15,7 @@ import {
   segmentsOf,
   withStorage,
 } from "../../test/storage/open-storage.ts";
-import type { Disk } from "../ports/disk.ts";
+import { type Disk, IoError, type SyncedFile } from "../ports/disk.ts";
 import { readRecords } from "../protocol/record.ts";
 import { batchBaseOffset, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
 import { RESOURCE_TOPIC, type Topic } from "../state/state.ts";
@@ -295,4 +295,43 @@ test("hazard: the power fails at any disk operation of a compaction: what is del
     assert.notEqual(second, CRASHED);
   }
   assert.ok(deaths > 5 && cut > 0, `${deaths} deaths, after ${cut} of which a part of the work was done`);
+});
+
+test("hazard: the disk is full at the end of a part: its file is closed, or the room that it takes up never comes back", async () => {
+  let isFull = true;
+  const files = new Set<object>();
+  const wrapWorkerDisk = (disk: Disk): Disk =>
+    wrapped(disk, {
+      syncedWrites: async (folder) => {
+        const writes = await disk.syncedWrites(folder);
+        const create = async (name: string): Promise<SyncedFile> => {
+          const file = await writes.create(name);
+          files.add(file);
+          return {
+            write: (parts, position) =>
+              isFull && compactions > 0
+                ? Promise.reject(new IoError("fatal", "ENOSPC", `cannot write ${name}: no space is left`))
+                : file.write(parts, position),
+            close: () => {
+              files.delete(file);
+              return file.close();
+            },
+          };
+        };
+        return { ...writes, create };
+      },
+    });
+  let compactions = 0;
+  const jobFate = (work: Job): WorkerFate => {
+    if (work.kind === "compact") compactions += 1;
+    return "lives";
+  };
+  await play({ wrapWorkerDisk, jobFate }, async (open, history) => {
+    await open.pass(10_000);
+    assert.ok(compactions > 0);
+    isFull = false;
+    await open.pass(120_000);
+    assert.equal(placeIn(history.topic).partition.cleanedTo, FILES * RECORDS_PER_FILE);
+    assert.equal(files.size, 0, "all that were created are closed");
+  });
 });

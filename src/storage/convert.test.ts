@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { methodsOf } from "../../test/crash/methods.ts";
 import { MemoryFolder, WalFileBuilder } from "../../test/log/wal-files.ts";
 import { IDENTITY, idOf, memoryOutput } from "../../test/storage/memory-segments.ts";
 import { toPosition } from "../base/brands.ts";
@@ -17,6 +18,7 @@ import type { ConvertJob } from "./jobs.ts";
 import { InputSegments } from "./range-reader.ts";
 import { verifySegment } from "./segment-verify.ts";
 import type { WrittenSegment } from "./segment-writer.ts";
+import { Window } from "./window.ts";
 import { doJob } from "./worker.ts";
 
 const NAME = segmentName(IDENTITY.walPosition, IDENTITY.id);
@@ -203,7 +205,7 @@ test("damage in a batch, wherever, and a file that is gone, are told apart from 
   const whole = folder.files.get(builder.name)!;
   const index = BatchIndex.read(folder.files.get(builder.indexName)!, 0, 1);
   const recordAt = index.positionAt(0) - builder.base;
-  for (let at = recordAt; at < recordAt + index.sizeAt(0) + 40; at += 1) {
+  for (let at = recordAt; at < recordAt + index.sizeAt(0) + 45; at += 1) {
     const damaged = Buffer.from(whole);
     damaged[at]! ^= 0x10;
     folder.files.set(builder.name, damaged);
@@ -216,6 +218,23 @@ test("damage in a batch, wherever, and a file that is gone, are told apart from 
   }
   folder.files.delete(builder.name);
   await assert.rejects(convertWalFile(memoryOutput(folder), job, NOTHING), /is damaged at byte 0: it is missing/);
+});
+
+test("a file that has become shorter is damaged, although the memory still holds what was there", async () => {
+  const sent = withOffsets([{ topic: 0, partition: 0, records: [{ value: "v".repeat(2000) }] }]);
+  const { folder, builder } = await sealedFile(sent);
+  const job = await jobFor(folder, builder);
+  for (const alignmentBytes of [1, 512]) {
+    const output = memoryOutput(folder, alignmentBytes);
+    const watch = { progress: NOTHING, finished: NOTHING };
+    const whole = folder.files.get(builder.name)!;
+    await doJob(output, job, watch);
+    folder.files.delete(NAME);
+    folder.files.set(builder.name, whole.subarray(0, whole.length - 1000));
+    await assert.rejects(doJob(output, job, watch), CorruptionError);
+    folder.files.set(builder.name, whole);
+    folder.files.delete(NAME);
+  }
 });
 
 test("every file is closed again, whatever fails", async () => {
@@ -274,10 +293,49 @@ test("a slow disk is no hanging worker: progress is told for every few pieces th
   };
   folder.asDisk = () => ({ ...plain, open });
   let told = 0;
-  await convertWalFile(memoryOutput(folder), await jobFor(folder, builder), () => {
-    [readBytes, reads] = [0, 0];
+  let [writtenBytes, mostWritten] = [0, 0];
+  const output = memoryOutput(folder);
+  const create = output.create.bind(output);
+  output.create = async (name) => {
+    const file = await create(name);
+    return {
+      close: () => file.close(),
+      write(parts, position) {
+        writtenBytes += parts.reduce((sum, { length }) => sum + length, 0);
+        mostWritten = Math.max(mostWritten, writtenBytes);
+        return file.write(parts, position);
+      },
+    };
+  };
+  await convertWalFile(output, await jobFor(folder, builder), () => {
+    [readBytes, reads, writtenBytes] = [0, 0, 0];
     told += 1;
   });
+  assert.ok(mostWritten <= 4 * MIB, `${mostWritten} bytes were written between two signs of life`);
   assert.ok(told > 0 && mostBytes <= 2 * MIB, `${mostBytes} bytes were read between two signs of life`);
   assert.ok(mostReads <= 300, `${mostReads} reads between two signs of life`);
+});
+
+test("hazard: memory changes between check and copy: it is found out, whichever byte of a batch it is", async (context) => {
+  const sent = withOffsets([{ topic: 0, partition: 0, records: [{ value: "v" }] }]);
+  const { folder, builder } = await sealedFile(sent);
+  const job = await jobFor(folder, builder);
+  const { batch } = sent[0]!;
+  let harmed = 0;
+  const { read } = methodsOf(Window.prototype, "read");
+  context.mock.method(Window.prototype, "read", async function (this: Window<unknown>) {
+    const batches = await read.call(this);
+    this.bytes[batches[0]!.dataAt + harmed]! ^= 1;
+    return batches;
+  });
+  const missed: number[] = [];
+  for (; harmed < batch.length; harmed += 1) {
+    const done = doJob(memoryOutput(folder), job, { progress: NOTHING, finished: NOTHING });
+    await done.then(
+      () => missed.push(harmed),
+      () => undefined,
+    );
+    folder.files.delete(segmentFile());
+  }
+  assert.deepEqual(missed, []);
 });

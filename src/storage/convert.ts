@@ -61,6 +61,7 @@ interface Source {
   /** In the order of the segment, each with its rows. */
   readonly ranges: readonly Range[];
   readonly indexes: readonly BatchIndex[];
+  readonly progress: () => void;
 }
 
 async function readBatches<Result>(
@@ -76,7 +77,7 @@ async function readBatches<Result>(
     const indexes = await readIndexes(output.disk, file, sorted, reading.progress);
     const window = new Window<Range>({ ...reading, output, source, file, limitBytes: WINDOW_BYTES });
     try {
-      return await use({ window, ranges: sorted, indexes });
+      return await use({ window, ranges: sorted, indexes, progress: reading.progress });
     } finally {
       window.release();
     }
@@ -86,7 +87,7 @@ async function readBatches<Result>(
 }
 
 /** Reads a window after the other, to the last batch of the last range, and adds them to the writer, if there is one. */
-async function pourWindows({ window, ranges, indexes }: Source, writer?: SegmentWriter): Promise<void> {
+async function pourWindows({ window, ranges, indexes, progress }: Source, writer?: SegmentWriter): Promise<void> {
   let openRange: Range | undefined;
   const turnTo = (range: Range): void => {
     if (openRange !== undefined) writer?.endRange();
@@ -95,10 +96,12 @@ async function pourWindows({ window, ranges, indexes }: Source, writer?: Segment
     writer?.beginRange({ topicId, topicName: Buffer.from(topicName), partition, firstOffset, endOffset });
   };
   const pour = async (): Promise<void> => {
-    for (const { owner, dataAt, sizeBytes } of await window.read()) {
+    for (const { owner, dataAt, sizeBytes, crc } of await window.read()) {
       if (owner !== openRange) turnTo(owner);
-      writer?.add(window.bytes, dataAt, sizeBytes);
-      if (writer?.needsFlush === true) await writer.flush();
+      writer?.add(window.bytes, dataAt, sizeBytes, crc);
+      if (writer?.needsFlush !== true) continue;
+      await writer.flush();
+      progress();
     }
     window.clear();
   };

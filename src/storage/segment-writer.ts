@@ -167,8 +167,11 @@ export class SegmentWriter {
     };
   }
 
-  /** Adds a batch, whose CRC has been verified, to the range. The bytes are copied. */
-  add(source: Buffer, at: number, sizeBytes: number): void {
+  /**
+   * Adds a batch, whose CRC has been verified, to the range. The bytes are copied. `crc`: of the whole batch, where the caller
+   * has seen that this is what was written; then the segment will not read back if the bytes have changed since.
+   */
+  add(source: Buffer, at: number, sizeBytes: number, crc = wholeBatchCrc(source, at, sizeBytes)): void {
     const range = this.#range!;
     const block = this.#block;
     if (block.dataBytes > 0 && block.dataBytes + sizeBytes > BLOCK_BYTES) this.#endBlock(range);
@@ -188,7 +191,7 @@ export class SegmentWriter {
     if (block.batches === 0) block.baseOffset = baseOffset;
     block.maxTimestamp = block.batches === 0 ? timestamp : Math.max(block.maxTimestamp, timestamp);
     block.endOffset = endOffset;
-    block.crc = crc32cCombine(block.crc, wholeBatchCrc(source, at, sizeBytes), sizeBytes);
+    block.crc = crc32cCombine(block.crc, crc, sizeBytes);
     block.dataBytes += sizeBytes;
     block.batches += 1;
   }

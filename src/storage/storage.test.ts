@@ -510,3 +510,69 @@ test("a move of many ranges, and the plan for it, leave others their turn; what 
     assert.deepEqual(open.lines, []);
   });
 });
+
+test("the worker pauses while the log is written, less with a larger backlog, and no more when it is not written", async () => {
+  await withStorage(
+    async (open) => {
+      const topic = open.topic("orders");
+      const value = Buffer.alloc(100_000);
+      open.append(placeIn(topic), [{ value }]);
+      await open.settle();
+      assert.ok(open.workers.paces[0]! > 3, "the log was committed just now");
+      open.append(placeIn(topic), [{ value }]);
+      await open.flush();
+      await open.pass(5_000);
+      await open.roll();
+      await open.storage.idle();
+      assert.equal(open.workers.paces.at(-1), 0);
+      for (let batch = 0; batch < 5; batch += 1) open.append(placeIn(topic), [{ value }]);
+      await open.settle();
+      assert.ok(open.workers.paces.at(-1)! > 0 && open.workers.paces.at(-1)! < 3, "there is a backlog");
+      for (let batch = 0; batch < 11; batch += 1) open.append(placeIn(topic), [{ value }]);
+      await open.settle();
+      assert.equal(open.workers.paces.at(-1), 0, "more than half of the bound");
+    },
+    { settings: { "wal.backlog.max.bytes": "2000000" } },
+  );
+});
+
+test("while the log grows fast, files are converted from a quarter of the backlog's bound on, one at a time, and all of them later", async () => {
+  const MIB = 1024 * 1024;
+  for (const [boundBytes, isConverted] of [
+    [1024 * MIB, false],
+    [64 * MIB, true],
+  ] as const) {
+    let [underWay, mostUnderWay] = [0, 0];
+    const jobFate = (work: Job): WorkerFate => {
+      if (work.kind === "convert") underWay += 1;
+      mostUnderWay = Math.max(mostUnderWay, underWay);
+      return "lives";
+    };
+    await withStorage(
+      async (open) => {
+        const topic = open.topic("orders");
+        const converted = (): number => open.storage.metrics.jobs.convert.ended.done;
+        const grow = async (seconds: number): Promise<void> => {
+          for (let n = 0; n < seconds * 40; n += 1) {
+            open.append(placeIn(topic), [{ value: Buffer.alloc(MIB / 2, n) }]);
+            await open.flush();
+            await open.pass(25);
+            underWay -= converted() - before;
+            before = converted();
+          }
+        };
+        let before = 0;
+        await grow(2.5);
+        const whenFast = converted();
+        mostUnderWay = underWay;
+        await grow(4);
+        assert.equal(converted() > whenFast, isConverted, `${converted() - whenFast} files, bound ${boundBytes}`);
+        if (isConverted) assert.equal(mostUnderWay, 1);
+        await open.pass(10_000);
+        await open.settle();
+        assert.equal(open.storage.backlogBytes, 0);
+      },
+      { settings: { "wal.backlog.max.bytes": `${boundBytes}`, "wal.segment.bytes": `${4 * MIB}` }, jobFate },
+    );
+  }
+});

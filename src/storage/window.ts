@@ -4,14 +4,14 @@
  */
 import { CorruptionError } from "../log/corruption.ts";
 import type { WalFile } from "../log/wal-file.ts";
-import { batchDataOffset, batchRecordBytes } from "../log/wal-record.ts";
+import { batchDataOffset, batchRecordBytes, wholeBatchCrc } from "../log/wal-record.ts";
 import type { DiskFile } from "../ports/disk.ts";
 import { batchBaseOffset, batchOffsetCount } from "../protocol/record-batch.ts";
 import type { SegmentOutput } from "./segment-writer.ts";
 
 /** What one call reads at most. */
 const READ_BYTES = 1024 * 1024;
-/** Neighbours are read together when no more than this lies between them. */
+/** Neighbours are read together when no more than this lies between them, of a file that fits into the window. */
 const GAP_BYTES = 16 * 1024;
 /** Windows are of multiples of this, so that the next file can have the memory of the last one, and a bit is to spare. */
 const MEMORY_STEP_BYTES = 8 * 1024 * 1024;
@@ -33,6 +33,8 @@ export interface WindowBatch<Owner> {
   readonly sizeBytes: number;
   /** Where the batch lies in the window. */
   readonly dataAt: number;
+  /** CRC-32C of the whole batch, as it was found to be what was written. */
+  readonly crc: number;
 }
 
 interface Placed<Owner> extends WindowBatch<Owner> {
@@ -43,17 +45,25 @@ interface Placed<Owner> extends WindowBatch<Owner> {
   readonly baseOffset: number;
   readonly endOffset: number;
   dataAt: number;
+  crc: number;
 }
 
 export class Window<Owner> {
   bytes: Buffer;
   readonly #options: WindowOptions;
+  readonly #gapBytes: number;
+  /** What a batch takes up besides its record. */
+  readonly #edgeBytes: number;
   #placed: Placed<Owner>[] = [];
   #placedBytes = 0;
 
   constructor(options: WindowOptions) {
     const { output, file, limitBytes } = options;
     this.#options = options;
+    // Of a larger file no more is read than is wanted, but for the blocks of the device at both ends.
+    const isWhole = file.end - file.base <= limitBytes;
+    this.#edgeBytes = isWhole ? 0 : 2 * output.alignmentBytes;
+    this.#gapBytes = isWhole ? GAP_BYTES : this.#edgeBytes;
     const neededBytes = Math.min(file.end - file.base, limitBytes) + output.alignmentBytes;
     this.bytes = output.takeWindow(Math.ceil(neededBytes / MEMORY_STEP_BYTES) * MEMORY_STEP_BYTES);
   }
@@ -65,7 +75,7 @@ export class Window<Owner> {
 
   /** Always true for an empty window. */
   hasRoom(topicBytes: number, sizeBytes: number): boolean {
-    const totalBytes = this.#placedBytes + batchRecordBytes(topicBytes, sizeBytes);
+    const totalBytes = this.#placedBytes + batchRecordBytes(topicBytes, sizeBytes) + this.#edgeBytes;
     return this.#placed.length === 0 || totalBytes <= this.#options.limitBytes;
   }
 
@@ -78,8 +88,8 @@ export class Window<Owner> {
     const recordBytes = batchRecordBytes(topicBytes, sizeBytes);
     const at = position - this.#options.file.base;
     const dataOffset = batchDataOffset(topicBytes);
-    this.#placed.push({ owner, at, recordBytes, dataOffset, sizeBytes, baseOffset, endOffset, dataAt: 0 });
-    this.#placedBytes += recordBytes;
+    this.#placed.push({ owner, at, recordBytes, dataOffset, sizeBytes, baseOffset, endOffset, dataAt: 0, crc: 0 });
+    this.#placedBytes += recordBytes + this.#edgeBytes;
   }
 
   /** Reads what was placed; in the order of placing. @throws CorruptionError when a record is not what was written. */
@@ -90,7 +100,7 @@ export class Window<Owner> {
     for (let first = 0; first < batches.length; ) {
       let end = batches[first]!.at + batches[first]!.recordBytes;
       let next = first + 1;
-      for (; next < batches.length && batches[next]!.at - end <= GAP_BYTES; next += 1) {
+      for (; next < batches.length && batches[next]!.at - end <= this.#gapBytes; next += 1) {
         end = batches[next]!.at + batches[next]!.recordBytes;
       }
       const from = batches[first]!.at - (batches[first]!.at % alignmentBytes);
@@ -130,6 +140,7 @@ export class Window<Owner> {
     for (const batch of batches) {
       const at = batch.at + shift;
       batch.dataAt = at + batch.dataOffset;
+      batch.crc = wholeBatchCrc(this.bytes, batch.dataAt, batch.sizeBytes);
       const isGood =
         this.#options.recordBytes(this.bytes, at, end) === batch.recordBytes &&
         batchBaseOffset(this.bytes, batch.dataAt) === batch.baseOffset &&

@@ -12,6 +12,7 @@ import { type Disk, type DiskFile, IoError, type SyncedFile } from "../../src/po
 import { batchSizeBytes, setBatchCrc } from "../../src/protocol/record-batch.ts";
 import { MovePlan } from "../../src/storage/move.ts";
 import { SegmentWriter } from "../../src/storage/segment-writer.ts";
+import { methodsOf } from "./methods.ts";
 import { type Crash, type PlayOptions, play } from "./play.ts";
 import { segmentPlayOf } from "./plays.ts";
 import { type Sign, signOf } from "./signs.ts";
@@ -44,11 +45,6 @@ async function firstSign(
 function assertCaught(sign: Sign | undefined, signs: readonly Sign[]): void {
   assert.ok(sign !== undefined, `not caught by ${PLAYS} plays`);
   assert.ok(signs.includes(sign), `caught by "${sign}"`);
-}
-
-/** Methods of a class, to be called with an object of it. */
-function methodsOf<T extends object, K extends keyof T>(prototype: T, ...names: readonly K[]): Pick<T, K> {
-  return Object.fromEntries(names.map((name) => [name, prototype[name]])) as Pick<T, K>;
 }
 
 const isSegment = (name: string): boolean => name.endsWith(".segment");

@@ -179,6 +179,28 @@ for (const backend of BACKENDS) {
       await fails(file.write([part(0, 1)], 0), "fatal", "EBADF");
     });
 
+    test("reads past the system's memory what was written in any way, to an end that need not be aligned", async (disk) => {
+      await disk.makeFolder("wal");
+      const writes = await disk.syncedWrites("wal");
+      const unit = Math.max(writes.alignmentBytes, 64);
+      for (const sizeBytes of [0, 2 * unit, 3 * unit - 5]) {
+        const content = Buffer.alloc(sizeBytes, "abcdefg");
+        const plain = await disk.create(`wal/${sizeBytes}`);
+        await plain.write([content], 0);
+        await plain.close();
+        const file = await writes.open(`wal/${sizeBytes}`);
+        const memory = writes.allocate(4 * unit);
+        const got = await file.read(memory.subarray(unit, 4 * unit), 0);
+        assert.equal(got, sizeBytes);
+        assert.ok(memory.subarray(unit, unit + got).equals(content));
+        const behind = await file.read(memory.subarray(0, 2 * unit), unit);
+        assert.ok(memory.subarray(0, behind).equals(content.subarray(unit)));
+        assert.equal(await file.sizeBytes(), sizeBytes);
+        await file.close();
+      }
+      await fails(writes.open("wal/none"), "notFound", "ENOENT");
+    });
+
     test("makes folders with their parents and lists files only, sorted", async (disk) => {
       await disk.makeFolder("a/b/c");
       await disk.makeFolder("a/b");
