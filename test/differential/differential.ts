@@ -17,6 +17,7 @@ const SETTINGS: Settings = {
   "auto.create.topics.enable": "false",
   "group.initial.rebalance.delay.ms": "0",
   "group.min.session.timeout.ms": "100",
+  "log.cleaner.enable": "false",
   "log.retention.ms": "-1",
   "offsets.topic.num.partitions": "1",
 };
