@@ -20,6 +20,7 @@ import { assert } from "../src/base/assert.ts";
 import { checkFileName, checkFolderName } from "../src/io/disk-name.ts";
 import { ioError } from "../src/io/io-error.ts";
 import type { Disk, DiskFile, SyncedFile, SyncedWrites } from "../src/ports/disk.ts";
+import { wrappedFile } from "../src/ports/wrapped-disk.ts";
 import type { SimRandom } from "./random.ts";
 import type { Lifetime, Scheduler } from "./scheduler.ts";
 import type { SimFileSystem, SimInode } from "./sim-file-system.ts";
@@ -164,17 +165,12 @@ export class SimDisk implements Disk {
         ),
       open: async (name) => {
         const file = await this.open(name, "read");
-        return {
+        return wrappedFile(file, {
           read: (into, position) => {
             checkAligned([into], position);
             return file.read(into, position);
           },
-          write: (parts, position) => file.write(parts, position),
-          sync: () => file.sync(),
-          truncate: (sizeBytes) => file.truncate(sizeBytes),
-          sizeBytes: () => file.sizeBytes(),
-          close: () => file.close(),
-        };
+        });
       },
     };
   }

@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WorkerFate } from "../../sim/sim-worker.ts";
 import { CRASHED, Simulation } from "../../sim/simulation.ts";
-import { wrapped } from "../../test/crash/wrapped-disk.ts";
 import { placeIn } from "../../test/log/open-log.ts";
 import {
   type OpenStorage,
@@ -16,6 +15,7 @@ import {
   withStorage,
 } from "../../test/storage/open-storage.ts";
 import { type Disk, IoError, type SyncedFile } from "../ports/disk.ts";
+import { wrapped } from "../ports/wrapped-disk.ts";
 import { readRecords } from "../protocol/record.ts";
 import { batchBaseOffset, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
 import { RESOURCE_TOPIC, type Topic } from "../state/state.ts";

@@ -6,6 +6,7 @@ import { ByteBudget } from "../log/byte-budget.ts";
 import { Pauses } from "../log/pauses.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk, DiskFile, SyncedFile } from "../ports/disk.ts";
+import { wrapped, wrappedFile } from "../ports/wrapped-disk.ts";
 
 const PIECE_BYTES = 1024 * 1024;
 const MAX_PAUSE_MS_PER_MEBIBYTE = 8;
@@ -46,18 +47,12 @@ export class Pace {
 
 /** `disk`, whose files are read, and with synced writes written, at this pace. */
 export function pacedDisk(disk: Disk, pace: Pace): Disk {
-  const paced = (file: DiskFile): DiskFile => ({
-    read: (into, position) => pace.pieces(into, position, (piece, at) => file.read(piece, at)),
-    write: (parts, position) => file.write(parts, position),
-    sync: () => file.sync(),
-    truncate: (sizeBytes) => file.truncate(sizeBytes),
-    sizeBytes: () => file.sizeBytes(),
-    close: () => file.close(),
-  });
-  return {
-    location: disk.location,
+  const paced = (file: DiskFile): DiskFile =>
+    wrappedFile(file, {
+      read: (into, position) => pace.pieces(into, position, (piece, at) => file.read(piece, at)),
+    });
+  return wrapped(disk, {
     open: async (name, access) => paced(await disk.open(name, access)),
-    create: (name) => disk.create(name),
     syncedWrites: async (folder) => {
       const writes = await disk.syncedWrites(folder);
       return {
@@ -66,14 +61,7 @@ export function pacedDisk(disk: Disk, pace: Pace): Disk {
         open: async (name) => paced(await writes.open(name)),
       };
     },
-    list: (folder) => disk.list(folder),
-    makeFolder: (folder) => disk.makeFolder(folder),
-    rename: (from, to) => disk.rename(from, to),
-    remove: (name) => disk.remove(name),
-    syncFolder: (folder) => disk.syncFolder(folder),
-    freeBytes: () => disk.freeBytes(),
-    totalBytes: () => disk.totalBytes(),
-  };
+  });
 }
 
 function pacedWrites(file: SyncedFile, pace: Pace): SyncedFile {

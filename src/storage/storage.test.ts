@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WorkerFate } from "../../sim/sim-worker.ts";
-import { wrapped, wrappedOpens } from "../../test/crash/wrapped-disk.ts";
+import { wrappedOpens } from "../../test/crash/wrapped-disk.ts";
 import { placeIn } from "../../test/log/open-log.ts";
 import { type OpenStorage, segmentsOf, withStorage } from "../../test/storage/open-storage.ts";
 import { Segment } from "../log/segment.ts";
 import { type Disk, IoError } from "../ports/disk.ts";
+import { wrapped } from "../ports/wrapped-disk.ts";
 import type { Topic } from "../state/state.ts";
 import { RESOURCE_TOPIC } from "../state/state.ts";
 import type { Job } from "./jobs.ts";

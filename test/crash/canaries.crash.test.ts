@@ -8,10 +8,10 @@ import { SimRandom } from "../../sim/random.ts";
 import type { RunningBroker } from "../../src/broker/start.ts";
 import { ProducerState } from "../../src/log/producer-state.ts";
 import type { Disk, DiskFile, SyncedFile, SyncedWrites } from "../../src/ports/disk.ts";
+import { wrapped, wrappedFile } from "../../src/ports/wrapped-disk.ts";
 import { type Crash, type PlayOptions, play } from "./play.ts";
 import { playOf } from "./plays.ts";
 import { type Sign, signOf } from "./signs.ts";
-import { wrapped, wrappedFile } from "./wrapped-disk.ts";
 
 interface Canary extends Partial<PlayOptions> {
   readonly mistake: string;

@@ -1,9 +1,9 @@
 /** What happens to files: sealed, indexed, freed, and nothing left over. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { wrapped } from "../../src/ports/wrapped-disk.ts";
 import { ScriptedClient, toleratesDeath } from "./scripted-client.ts";
 import { World } from "./world.ts";
-import { wrapped } from "./wrapped-disk.ts";
 
 describe("files of the log", () => {
   it("seals a file that has come of age while nothing is written: a start need not read it again", async () => {

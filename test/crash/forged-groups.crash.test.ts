@@ -21,13 +21,13 @@ import {
   writeGroupHeader,
 } from "../../src/log/wal-record.ts";
 import type { Disk } from "../../src/ports/disk.ts";
+import { wrapped, wrappedFile } from "../../src/ports/wrapped-disk.ts";
 import { encodeBatch } from "../../src/protocol/record.ts";
 import { batchBaseOffset } from "../../src/protocol/record-batch.ts";
 import { Died, ScriptedClient } from "./scripted-client.ts";
 import { seeds } from "./seeds.ts";
 import { layOut } from "./wal-layout.ts";
 import { World } from "./world.ts";
-import { wrapped, wrappedFile } from "./wrapped-disk.ts";
 
 /** A whole group with one batch, as if the broker had written it at `position` and knew all of the log to be durable. */
 function forgedGroup(

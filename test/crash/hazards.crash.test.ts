@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SentBatch, TopicModel } from "../../sim/log-model.ts";
+import { wrapped, wrappedFile } from "../../src/ports/wrapped-disk.ts";
 import { ErrorCode } from "../../src/protocol/errors.ts";
 import { batchIsLogAppendTime } from "../../src/protocol/record-batch.ts";
 import { ScriptedClient } from "./scripted-client.ts";
 import { World } from "./world.ts";
-import { wrapped, wrappedFile } from "./wrapped-disk.ts";
 
 const MIB = 1024 * 1024;
 

@@ -9,6 +9,7 @@ import type { FileRange } from "../../src/log/log-file.ts";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import { Segment } from "../../src/log/segment.ts";
 import { type Disk, type DiskFile, IoError, type SyncedFile } from "../../src/ports/disk.ts";
+import { wrapped, wrappedFile } from "../../src/ports/wrapped-disk.ts";
 import { batchSizeBytes, setBatchCrc } from "../../src/protocol/record-batch.ts";
 import { MovePlan } from "../../src/storage/move.ts";
 import { SegmentWriter } from "../../src/storage/segment-writer.ts";
@@ -16,7 +17,7 @@ import { methodsOf } from "./methods.ts";
 import { type Crash, type PlayOptions, play } from "./play.ts";
 import { segmentPlayOf } from "./plays.ts";
 import { type Sign, signOf } from "./signs.ts";
-import { wrapped, wrappedFile, wrappedOpens } from "./wrapped-disk.ts";
+import { wrappedOpens } from "./wrapped-disk.ts";
 
 const PLAYS = 60;
 

@@ -16,10 +16,10 @@ import { type BrokerSettings, loadSettings } from "../../src/config/load.ts";
 import type { ChildLauncher } from "../../src/ports/child.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Disk } from "../../src/ports/disk.ts";
+import { wrapped } from "../../src/ports/wrapped-disk.ts";
 import type { State } from "../../src/state/state.ts";
 import { type Everything, readEverything } from "./read-everything.ts";
 import { StateJournal, stateDigest } from "./state-digest.ts";
-import { wrapped } from "./wrapped-disk.ts";
 
 export const PORT = 9092;
 

@@ -1,23 +1,6 @@
 /** Something between the broker and its disk: how tests see what it does, and let mistakes in. */
 import type { Disk, DiskFile } from "../../src/ports/disk.ts";
-
-/** `disk` with some of its operations replaced. */
-export function wrapped(disk: Disk, replaced: Partial<Disk>): Disk {
-  return {
-    location: disk.location,
-    open: (name, access) => disk.open(name, access),
-    create: (name) => disk.create(name),
-    syncedWrites: (folder) => disk.syncedWrites(folder),
-    list: (folder) => disk.list(folder),
-    makeFolder: (folder) => disk.makeFolder(folder),
-    rename: (from, to) => disk.rename(from, to),
-    remove: (name) => disk.remove(name),
-    syncFolder: (folder) => disk.syncFolder(folder),
-    freeBytes: () => disk.freeBytes(),
-    totalBytes: () => disk.totalBytes(),
-    ...replaced,
-  };
-}
+import { wrapped } from "../../src/ports/wrapped-disk.ts";
 
 /** `disk`, whose files are opened, in either way, through `through`. */
 export function wrappedOpens(
@@ -31,17 +14,4 @@ export function wrappedOpens(
       return { ...writes, open: (name) => through(name, () => writes.open(name)) };
     },
   });
-}
-
-/** `file` with some of its operations replaced. */
-export function wrappedFile(file: DiskFile, replaced: Partial<DiskFile>): DiskFile {
-  return {
-    read: (into, position) => file.read(into, position),
-    write: (parts, position) => file.write(parts, position),
-    sync: () => file.sync(),
-    truncate: (sizeBytes) => file.truncate(sizeBytes),
-    sizeBytes: () => file.sizeBytes(),
-    close: () => file.close(),
-    ...replaced,
-  };
 }

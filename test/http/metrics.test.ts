@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { httpRoutes } from "../../src/http/server.ts";
 import type { Disk } from "../../src/ports/disk.ts";
+import { wrapped } from "../../src/ports/wrapped-disk.ts";
 import { APIS } from "../../src/protocol/apis.ts";
 import { encodeBatch } from "../../src/protocol/record.ts";
 import { batchesOf, createTopic, fetch, produce, produceBytes, withBroker } from "../broker/broker-simulation.ts";
 import { requestBytes } from "../broker/raw-client.ts";
-import { wrapped } from "../crash/wrapped-disk.ts";
 import type { Exposition } from "./exposition.ts";
 import { scrape, scrapeOf } from "./scrape.ts";
 
