@@ -145,7 +145,7 @@ export class Broker {
     if (wal.pendingBytes > state.broker["wal.max.pending.bytes"]) {
       this.#holdBack(connection);
       this.store.whenCommitted(wal.position, () => this.#letGo(connection));
-    } else if (this.storage.delayMs > 0) {
+    } else if (this.storage.backlog.delayMs > 0) {
       this.storage.metrics.producersHeldBack += 1;
       this.#holdBack(connection);
       this.#delay(connection);
@@ -165,8 +165,8 @@ export class Broker {
 
   /** Until the backlog allows more. */
   #delay(connection: Connection): void {
-    this.clock.schedule(this.storage.delayMs, () => {
-      if (this.storage.isFull && !this.#stopping) this.#delay(connection);
+    this.clock.schedule(this.storage.backlog.delayMs, () => {
+      if (this.storage.backlog.isFull && !this.#stopping) this.#delay(connection);
       else this.#letGo(connection);
     });
   }

@@ -33,7 +33,7 @@ before(async () => {
       await produce(client, { topic: "plain", partition: 1 }, [{ value: `${round}` }]);
       await produce(client, { topic: "short" }, [{ value: "x" }, { value: "y" }]);
       await produce(client, { topic: "clean" }, [{ key: "k", value: `${round}` }]);
-      await until(() => broker.store.wal.position === broker.store.wal.durable && broker.storage.backlogBytes === 0);
+      await until(() => broker.store.wal.position === broker.store.wal.durable && broker.storage.backlog.bytes === 0);
     }
     await client.request(APIS.deleteRecords, 2, {
       topics: [{ name: "short", partitions: [{ partitionIndex: 0, offset: 3 }] }],

@@ -30,7 +30,7 @@ before(async () => {
     await createTopic(client, "t");
     await createTopic(client, "c", { configs: COMPACT });
     const stored = (): Promise<void> =>
-      until(() => broker.store.wal.position === broker.store.wal.durable && broker.storage.backlogBytes === 0);
+      until(() => broker.store.wal.position === broker.store.wal.durable && broker.storage.backlog.bytes === 0);
     const records = (...values: readonly string[]) => values.map((value, at) => ({ value, timestamp: TIME + at }));
     await produce(client, { topic: "t" }, records("a", "b", "c"));
     await produce(client, { topic: "t" }, records("d", "e", "f"), { compression: "gzip" });

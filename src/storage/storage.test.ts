@@ -139,7 +139,7 @@ test("a file of the log with damage stays, and is read from; the operator is tol
     assert.equal(ranges[0]!.file, file, "it is still there");
     assert.equal(segmentsOf(ranges).length, 2, "the others have moved");
     assert.equal(open.lines.filter((line) => line.includes(file.name)).length, 1);
-    assert.equal(open.storage.backlogBytes, 0, "producers are not held back for it");
+    assert.equal(open.storage.backlog.bytes, 0, "producers are not held back for it");
     const query = { partition, topicBytes: 6, offset: 0, limitOffset: 4, maxBytes: 1, atLeastOne: true };
     const [whole] = await open.reader.readStored([query]);
     assert.ok(whole!.sizeBytes > 0);
@@ -269,10 +269,10 @@ test("producers are held back the more the nearer the backlog is to its bound, a
       const { broker } = open.store.state;
       Object.defineProperty(open.store.state, "broker", { value: { ...broker, "wal.backlog.max.bytes": 1024 * 1024 } });
       const delays: number[] = [];
-      while (!open.storage.isFull) {
+      while (!open.storage.backlog.isFull) {
         open.append(placeIn(topic), [{ value: Buffer.alloc(60_000) }]);
         await open.roll();
-        delays.push(open.storage.delayMs);
+        delays.push(open.storage.backlog.delayMs);
       }
       assert.equal(delays[0], 0);
       assert.deepEqual(
@@ -395,7 +395,7 @@ test("without room on the disk nothing is tried until some time later, whichever
       assert.ok(tries >= 2 && tries < 20, `${tries} attempts for 20 files`);
       isFull = false;
       await open.pass(120_000);
-      assert.equal(open.storage.backlogBytes, 0);
+      assert.equal(open.storage.backlog.bytes, 0);
     },
     { wrapWorkerDisk },
   );
@@ -571,7 +571,7 @@ test("while the log grows fast, files are converted from a quarter of the backlo
         if (isConverted) assert.equal(mostUnderWay, 1);
         await open.pass(10_000);
         await open.settle();
-        assert.equal(open.storage.backlogBytes, 0);
+        assert.equal(open.storage.backlog.bytes, 0);
       },
       { settings: { "wal.backlog.max.bytes": `${boundBytes}`, "wal.segment.bytes": `${4 * MIB}` }, jobFate },
     );

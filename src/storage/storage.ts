@@ -19,10 +19,12 @@ import { rangesIn } from "../state/ranges-in.ts";
 import type { StateRecord } from "../state/state-record.ts";
 import type { Store } from "../state/store.ts";
 import { Attempts } from "./attempts.ts";
+import { Backlog } from "./backlog.ts";
 import { COMPACTION_PART_BYTES, type CompactionPlan, planCompaction } from "./compaction-plan.ts";
-import type { CompactedPart, CompactJob, JobResult } from "./jobs.ts";
+import { compactJob, convertJob, mergeJob, segmentsBehind, spansOf } from "./job-messages.ts";
+import type { CompactedPart, JobResult } from "./jobs.ts";
 import { StorageMetrics } from "./metrics.ts";
-import { compactionRecords, MovePlan, type PartSpan } from "./move.ts";
+import { compactionRecords, MovePlan } from "./move.ts";
 import { OldestDirty } from "./oldest-dirty.ts";
 import { FAN_IN, FAN_IN_WHEN_BUSY, type MergePlan, planMerge } from "./plan.ts";
 import { scrub } from "./scrub.ts";
@@ -30,23 +32,8 @@ import type { SegmentIdentity } from "./segment-format.ts";
 import { pause, runInSlices } from "./slices.ts";
 import { JobError, WorkerClient } from "./worker-client.ts";
 
-/** Files that become segments at the same time, while the log is not busy: each takes the memory of a whole file. */
-const CONVERSIONS_AT_ONCE = 2;
-/** With more of them, one file after the other. */
-const MANY_PARTITIONS = 50_000;
-/** A log that grows faster has the disk and the processors for itself, until this share of the backlog's bound is used. */
-const BUSY_BYTES_PER_SECOND = 16 * 1024 * 1024;
-const BUSY_BACKLOG_SHARE = 1 / 4;
-/** The log is being written as long as its last commit is no older. */
-const LIVE_MS = 1_000;
-/** The worker's pauses, times its work on the disk, while the log is written: fewer the more of the backlog's bound is used ... */
-const PACE_FACTOR = 4;
-/** ... and none from this share on. */
-const UNPACED_BACKLOG_SHARE = 1 / 2;
 /** How often the pace is set while the worker works. */
 const PACE_MS = 200;
-/** How long the growth of the log is measured. */
-const RATE_WINDOW_MS = 1_000;
 /** How often is looked for what has become due by time alone. */
 const CHECK_MS = 5_000;
 const SCRUB_MS = 600_000;
@@ -56,10 +43,6 @@ const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
 /** When so many jobs in a row fail that never have before, it is not because of what they work on. */
 const FAILURES_IN_A_ROW = 3;
-/** A producer is held back so long at three quarters of the backlog's bound, and more beyond. */
-const SLOW_DOWN_MS = 10;
-const LONGEST_DELAY_MS = 1_000;
-
 /** What a job is to write, and the state records that say that it was done. */
 interface Move {
   /** For the operator. */
@@ -105,14 +88,12 @@ export class Storage {
   #lacksRoom = false;
   /** Segments that are not there any more, as the operator was told. */
   #missing: ReadonlySet<string> = new Set();
-  #holdsProducers = false;
   /** Names of segments that are being written. */
   readonly #writing = new Set<string>();
   #mergeDue = true;
   /** Where the log stood when merges were planned last: as long as it stands there, nothing has changed. */
   #plannedAt = -1;
-  /** How fast the log grew last. */
-  #rate: { readonly sinceMs: number; readonly position: number; readonly isBusy: boolean };
+  readonly backlog: Backlog;
   readonly #attempts: Attempts;
   readonly #oldestDirty: OldestDirty;
   /** The job under way has the worker for itself. */
@@ -132,7 +113,7 @@ export class Storage {
     this.#worker = new WorkerClient({ launcher, clock, log, metrics: this.metrics });
     this.#attempts = new Attempts(clock);
     this.#oldestDirty = new OldestDirty(options.store.reader);
-    this.#rate = { sinceMs: clock.monotonicMs(), position: options.store.wal.position, isBusy: false };
+    this.backlog = new Backlog({ store: options.store, clock, log, stuck: this.#stuck });
   }
 
   /** Takes up what was left, and goes on by itself. */
@@ -162,15 +143,6 @@ export class Storage {
     this.#worker.stop();
   }
 
-  /** Bytes of sealed files that wait for becoming segments. */
-  get backlogBytes(): number {
-    let bytes = 0;
-    for (const file of this.#options.store.files.closed) {
-      if (file.users > 0 && !this.#stuck.has(file)) bytes += file.end - file.base;
-    }
-    return bytes;
-  }
-
   /** Whether a file has damage, and is kept as it is. */
   isStuck(file: WalFile): boolean {
     return this.#stuck.has(file);
@@ -178,20 +150,8 @@ export class Storage {
 
   /** For how long the oldest of the files that wait for becoming segments has, in ms; since the start at most. */
   get backlogAgeMs(): number {
-    const oldest = this.#options.store.files.closed.find((file) => file.users > 0 && !this.#stuck.has(file));
+    const { oldest } = this.backlog;
     return oldest === undefined ? 0 : this.metrics.waitingMs(oldest, this.#options.clock.monotonicMs());
-  }
-
-  /** How long a producer is to be held back, in ms: until it is asked again when the backlog is full. */
-  get delayMs(): number {
-    const half = this.#options.store.state.broker["wal.backlog.max.bytes"] / 2;
-    const over = (this.backlogBytes - half) / half;
-    if (over <= 0) return 0;
-    return over >= 1 ? LONGEST_DELAY_MS : Math.min((SLOW_DOWN_MS * over) / (1 - over), LONGEST_DELAY_MS);
-  }
-
-  get isFull(): boolean {
-    return this.backlogBytes >= this.#options.store.state.broker["wal.backlog.max.bytes"];
   }
 
   /** Whether a segment of this name is being written. */
@@ -210,24 +170,11 @@ export class Storage {
     return this.#converting.size > 0 || this.#mergeActive || this.#isAlone;
   }
 
-  /** Says when producers have to wait, and when they do not any more: with less than half a backlog nobody is slowed. */
-  #tellOfBacklog(): void {
-    const { store, log } = this.#options;
-    const [bytes, boundBytes] = [this.backlogBytes, store.state.broker["wal.backlog.max.bytes"]];
-    if (!this.#holdsProducers && bytes >= boundBytes) {
-      log(`warning: ${bytes} bytes of log wait for becoming segments (wal.backlog.max.bytes): producers are held back`);
-      this.#holdsProducers = true;
-    } else if (this.#holdsProducers && bytes < boundBytes / 2) {
-      log("the log's backlog is below half of its bound again: producers are not held back any more");
-      this.#holdsProducers = false;
-    }
-  }
-
   /** Begins what can be begun. */
   #pump(): void {
     this.metrics.noteWaiting(this.#options.store.files.closed, this.#options.clock.monotonicMs());
     if (this.#stopped) return;
-    this.#tellOfBacklog();
+    this.backlog.look();
     if (this.#waitsForRetry) return;
     for (let begin = this.#next(); begin !== undefined; begin = this.#next()) {
       this.#inBackground(begin());
@@ -238,8 +185,7 @@ export class Storage {
 
   #next(): (() => Promise<void>) | undefined {
     if (this.#isAlone) return undefined;
-    const isBusy = this.#isBusy();
-    if (this.#converting.size < this.#conversionsAtOnce(isBusy)) {
+    if (this.#converting.size < this.backlog.conversionsAtOnce) {
       const file = this.#nextFile();
       if (file !== undefined && this.#attempts.needsWorkerAlone([file])) {
         return this.#busy ? undefined : () => this.#alone(this.#convert(file));
@@ -247,7 +193,7 @@ export class Storage {
       if (file !== undefined) return () => this.#convert(file);
     }
     if (this.#busy) return undefined;
-    return this.#nextCompaction() ?? (this.#mergeDue ? () => this.#planAndMerge(isBusy) : undefined);
+    return this.#nextCompaction() ?? (this.#mergeDue ? () => this.#planAndMerge() : undefined);
   }
 
   /** Of the files that can become segments: those under suspicion first, then by how often it failed; the oldest of them. */
@@ -276,43 +222,15 @@ export class Storage {
 
   /** The worker leaves the disk to the log while that is written, unless it falls behind. */
   #setPace(): void {
-    const { store, clock } = this.#options;
-    const isLive = clock.monotonicMs() - store.committedMs < LIVE_MS;
-    const share = this.backlogBytes / store.state.broker["wal.backlog.max.bytes"];
-    const factor = PACE_FACTOR * Math.max(0, 1 - share / UNPACED_BACKLOG_SHARE);
-    this.#worker.paceFactor = isLive ? Math.round(factor * 4) / 4 : 0;
+    this.#worker.paceFactor = this.backlog.paceFactor;
     this.#timers.get("pace")?.cancel();
-    if (this.#worker.isBusy)
-      this.#timers.set(
-        "pace",
-        clock.schedule(PACE_MS, () => this.#setPace()),
-      );
-  }
-
-  /** Whether what can wait should. */
-  #isBusy(): boolean {
-    const { store, clock } = this.#options;
-    const elapsedMs = clock.monotonicMs() - this.#rate.sinceMs;
-    if (elapsedMs >= RATE_WINDOW_MS) {
-      const { position } = store.wal;
-      const bytesPerSecond = ((position - this.#rate.position) * 1_000) / elapsedMs;
-      this.#rate = { sinceMs: clock.monotonicMs(), position, isBusy: bytesPerSecond > BUSY_BYTES_PER_SECOND };
-    }
-    return this.#rate.isBusy;
-  }
-
-  #conversionsAtOnce(isBusy: boolean): number {
-    const { state } = this.#options.store;
-    if (isBusy) {
-      const share = this.backlogBytes / state.broker["wal.backlog.max.bytes"];
-      return share < BUSY_BACKLOG_SHARE ? 0 : 1;
-    }
-    // What a worker remembers of a file grows with the partitions in it.
-    return state.partitionCount > MANY_PARTITIONS ? 1 : CONVERSIONS_AT_ONCE;
+    if (!this.#worker.isBusy) return;
+    const again = this.#options.clock.schedule(PACE_MS, () => this.#setPace());
+    this.#timers.set("pace", again);
   }
 
   /** Nothing else is begun as long as it is planned: what a plan takes up is still there then. */
-  async #planAndMerge(isBusy: boolean): Promise<void> {
+  async #planAndMerge(): Promise<void> {
     const { store, clock } = this.#options;
     this.#mergeDue = false;
     this.#plannedAt = store.wal.position;
@@ -320,7 +238,7 @@ export class Storage {
     const attempts = this.#attempts;
     const planning = planMerge(store.state, {
       busy: { has: (segment) => this.#merging.has(segment) || attempts.isResting(segment) },
-      fanIn: isBusy ? FAN_IN_WHEN_BUSY : FAN_IN,
+      fanIn: this.backlog.isBusy ? FAN_IN_WHEN_BUSY : FAN_IN,
       failuresOf: (segment) => attempts.failuresOf(segment),
     });
     const plan = await runInSlices(planning, clock);
@@ -362,20 +280,7 @@ export class Storage {
         inputs: [file],
         records: (result) => runInSlices(plan.records(result), clock),
       },
-      () =>
-        this.#worker.run({
-          kind: "convert",
-          wal: { base: file.base, incarnation: file.incarnation, end: file.end },
-          output: identity,
-          ranges: ranges.map(({ topic, range: { partition, firstOffset, endOffset, stored } }) => ({
-            topicId: topic.id,
-            topicName: topic.name,
-            partition,
-            firstOffset,
-            endOffset,
-            ...stored!,
-          })),
-        }),
+      () => this.#worker.run(convertJob(file, ranges, identity)),
       (message) => {
         if (file.users === 0) return; // nobody needs it any more: it may have gone meanwhile
         this.#stuck.add(file);
@@ -405,29 +310,7 @@ export class Storage {
         inputs: plan.inputs,
         records: (result) => runInSlices(moved.records(result), clock),
       },
-      () =>
-        this.#worker.run({
-          kind: "merge",
-          inputs: plan.inputs.map(({ id, walPosition: position, sizeBytes }) => ({
-            id,
-            walPosition: position,
-            sizeBytes,
-          })),
-          outputs: plan.outputs.map(({ groups }, index) => ({
-            identity: identities[index]!,
-            ranges: groups.map(({ topic, partition, ranges }) => ({
-              topicId: topic.id,
-              topicName: topic.name,
-              partition,
-              from: ranges.map(({ file, firstOffset, endOffset, stored }) => ({
-                input: plan.inputs.indexOf(file),
-                firstOffset,
-                endOffset,
-                ...stored!,
-              })),
-            })),
-          })),
-        }),
+      () => this.#worker.run(mergeJob(plan, identities)),
       (message, file) => {
         bad = file;
         this.#options.log(`error: ${message}; its segment is not merged with others`);
@@ -439,7 +322,7 @@ export class Storage {
   }
 
   async #compact(plan: CompactionPlan): Promise<void> {
-    const { random, log, store } = this.#options;
+    const { random, log, store, clock } = this.#options;
     const { topic, partitions, parts } = plan;
     const inputs = [...new Set(partitions.flatMap(({ ranges }) => ranges.map(({ file }) => file)))];
     if (!(await this.#begin(inputs, parts[0]!))) return;
@@ -466,7 +349,16 @@ export class Storage {
         // Each part has been registered when it came.
         records: () => Promise.resolve(isAsAsked ? [] : undefined),
       },
-      () => this.#worker.run(this.#compactJob(plan, inputs, identities), registerPart),
+      () => {
+        const { broker } = store.state;
+        const job = compactJob(plan, inputs, identities, {
+          nowMs: clock.wallMs(),
+          secret: random.bytes(16),
+          mapBytes: broker["log.cleaner.dedupe.buffer.size"],
+          minFreeBytes: broker["wal.min.free.bytes"],
+        });
+        return this.#worker.run(job, registerPart);
+      },
       (message, file) => {
         bad = file;
         this.#options.log(`error: ${message}; topic ${topic.name} is not compacted`);
@@ -476,44 +368,6 @@ export class Storage {
     this.#mergeDue = true;
     this.#compactionDue = true;
     this.#pump();
-  }
-
-  #compactJob(
-    { topic, partitions, parts }: CompactionPlan,
-    inputs: readonly Segment[],
-    identities: readonly SegmentIdentity[],
-  ): CompactJob {
-    const { random, clock, store } = this.#options;
-    const { broker } = store.state;
-    const places = new Map(inputs.map((segment, index) => [segment, index]));
-    return {
-      kind: "compact",
-      inputs: inputs.map(({ id, walPosition, sizeBytes }) => ({ id, walPosition, sizeBytes })),
-      parts: parts.map((sizeBytes, part) => ({ output: identities[part]!, sizeBytes })),
-      minFreeBytes: broker["wal.min.free.bytes"],
-      nowMs: clock.wallMs(),
-      mapBytes: broker["log.cleaner.dedupe.buffer.size"],
-      secret: random.bytes(16),
-      partitions: partitions.map(({ partition, groups, firstDirtyOffset }) => ({
-        topicId: topic.id,
-        topicName: topic.name,
-        partition: partition.partition,
-        groups: groups.map(({ part, ranges }) => ({
-          part,
-          ranges: ranges.map(({ file, firstOffset, endOffset, stored }) => ({
-            input: places.get(file)!,
-            firstOffset,
-            endOffset,
-            ...stored!,
-          })),
-        })),
-        cleanedTo: firstDirtyOffset,
-        deleteRetentionMs: topic.config["delete.retention.ms"],
-        newestBatches: [...partition.producers.entries()].flatMap(
-          ([, { batches }]) => batches.at(-1)?.baseOffset ?? [],
-        ),
-      })),
-    };
   }
 
   /** Begins work on segments; false when that has to wait, since the disk has no room for what comes of it. */
@@ -709,20 +563,6 @@ export class Storage {
       if (!this.#stopped) this.#options.failed(error);
     });
   }
-}
-
-/** What a part of a compaction is to clean of each partition. */
-function spansOf({ partitions }: CompactionPlan, part: number): PartSpan[] {
-  return partitions.flatMap(({ partition, groups }) => {
-    const ranges = groups.filter((group) => group.part === part).flatMap((group) => group.ranges);
-    return ranges.length === 0 ? [] : { partition, from: ranges[0]!.firstOffset, to: ranges.at(-1)!.endOffset };
-  });
-}
-
-/** The segments that the parts behind this one are made of. */
-function segmentsBehind({ partitions }: CompactionPlan, part: number): Segment[] {
-  const groups = partitions.flatMap((partition) => partition.groups.filter((group) => group.part > part));
-  return groups.flatMap(({ ranges }) => ranges.map(({ file }) => file));
 }
 
 async function removeIfThere(disk: Disk, name: string): Promise<void> {

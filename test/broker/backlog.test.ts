@@ -27,21 +27,21 @@ test("producers are slowed before the backlog reaches its bound, wait at it, and
         takenMs.push(simulation.nowMs - beganMs);
       }
     })();
-    await until(() => broker.storage.isFull);
+    await until(() => broker.storage.backlog.isFull);
     const [first, last] = [takenMs[1]!, takenMs.at(-1)!];
     assert.ok(last > first + 5, `slowed from ${first} to ${last} ms`);
     await pass(3_000);
     const held = takenMs.length;
     await pass(3_000);
     assert.equal(takenMs.length, held, "at the bound nothing more is taken");
-    assert.ok(broker.storage.backlogBytes <= 6 * MIB);
+    assert.ok(broker.storage.backlog.bytes <= 6 * MIB);
     assert.ok((await fetch(connect(), { topic: "t" })).highWatermark >= held, "consumers are served all the same");
     const told = (): number => lines.filter((line) => line.includes("producers are")).length;
     assert.equal(told(), 1, "whoever runs the broker is told, once");
     fate = "lives";
     await sending;
     assert.equal(takenMs.length, 40);
-    await until(() => broker.storage.backlogBytes < 2 * MIB);
+    await until(() => broker.storage.backlog.bytes < 2 * MIB);
     await until(() => told() === 2);
   });
 });

@@ -39,7 +39,7 @@ async function store(world: BrokerWorld, ...records: readonly RecordInput[]): Pr
   const { connect, broker, process, until } = world;
   const client = connect();
   for (const record of records) await produce(client, T, [{ timestamp: process.clock.wallMs(), ...record }]);
-  await until(() => broker.store.wal.position === broker.store.wal.durable && broker.storage.backlogBytes === 0);
+  await until(() => broker.store.wal.position === broker.store.wal.durable && broker.storage.backlog.bytes === 0);
 }
 
 function cleanedTo({ broker }: BrokerWorld): number {
@@ -179,5 +179,5 @@ async function roll({ broker, until }: BrokerWorld): Promise<void> {
   broker.store.wal.roll();
   await broker.store.wal.flush();
   await broker.store.files.idle();
-  await until(() => broker.storage.backlogBytes === 0);
+  await until(() => broker.storage.backlog.bytes === 0);
 }

@@ -22,7 +22,7 @@ test("a merge that would take the disk that the log needs waits until there is r
     let leastFree = Number.POSITIVE_INFINITY;
     for (let sent = 0; sent < 8; sent += 1) {
       assert.equal((await produce(client, { topic: "t" }, [record])).errorCode, 0);
-      await until(() => broker.storage.backlogBytes === 0 && broker.store.files.closed.length <= 1);
+      await until(() => broker.storage.backlog.bytes === 0 && broker.store.files.closed.length <= 1);
     }
     for (let round = 0; round < 5_000; round += 1) {
       await pass(1);

@@ -23,7 +23,7 @@ async function convert({ connect, broker, until }: BrokerWorld, files: number): 
     await produce(client, T, [{ value: "v".repeat(1000) }]);
     const { convert: jobs } = storage.metrics.jobs;
     const before = jobs.ended.done;
-    await until(() => jobs.ended.done > before && storage.backlogBytes === 0);
+    await until(() => jobs.ended.done > before && storage.backlog.bytes === 0);
   }
   await until(() => store.wal.durable === store.wal.position);
 }
@@ -95,7 +95,7 @@ test("a worker that crashes or hangs is counted, and how long files wait for it"
       const backlog = { state: "backlog" };
       assert.equal(held.value("chronik_storage_backlog_bytes"), held.value("chronik_wal_bytes", backlog));
       fate = "lives";
-      await until(() => broker.storage.backlogBytes === 0);
+      await until(() => broker.storage.backlog.bytes === 0);
       const well = await scrape(running);
       assert.equal(well.value("chronik_storage_backlog_age_seconds"), 0);
       assert.equal(well.value("chronik_storage_jobs_total", CONVERTED), 1);
@@ -135,7 +135,7 @@ test("producers that are held back by the backlog are counted", async () => {
       const sent = (async () => {
         for (let n = 0; n < 12; n += 1) await produce(client, T, [{ value: "v".repeat(MIB / 4) }]);
       })();
-      await until(() => broker.storage.isFull);
+      await until(() => broker.storage.backlog.isFull);
       assert.ok((await scrape(running)).value("chronik_storage_producers_delayed_total")! > 0);
       fate = "lives";
       await sent;

@@ -47,7 +47,7 @@ export const SEGMENTS: Section = {
     gauge(
       "chronik_storage_backlog_bytes",
       "Bytes of closed files of the log that wait for becoming segments.",
-      ({ broker }) => broker.storage.backlogBytes,
+      ({ broker }) => broker.storage.backlog.bytes,
     ),
     gauge(
       "chronik_storage_backlog_limit_bytes",

@@ -1,0 +1,127 @@
+/**
+ * What waits for becoming segments: sealed files of the log. How much there is decides who has to wait: as long as it is little,
+ * the work on it leaves the disk to the log; when it is much, producers are held back.
+ */
+import type { WalFile } from "../log/wal-file.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Store } from "../state/store.ts";
+
+/** Files that become segments at the same time, while the log is not busy: each takes the memory of a whole file. */
+const CONVERSIONS_AT_ONCE = 2;
+/** With more of them, one file after the other. */
+const MANY_PARTITIONS = 50_000;
+/** A log that grows faster has the disk and the processors for itself, until this share of the bound is used. */
+const BUSY_BYTES_PER_SECOND = 16 * 1024 * 1024;
+const BUSY_SHARE = 1 / 4;
+/** How long the growth of the log is measured. */
+const RATE_WINDOW_MS = 1_000;
+/** The log is being written as long as its last commit is no older. */
+const LIVE_MS = 1_000;
+/** The worker's pauses, times its work on the disk, while the log is written: fewer the more of the bound is used ... */
+const PACE_FACTOR = 4;
+/** ... and none from this share on. */
+const UNPACED_SHARE = 1 / 2;
+/** A producer is held back so long at three quarters of the bound, and more beyond. */
+const SLOW_DOWN_MS = 10;
+const LONGEST_DELAY_MS = 1_000;
+
+export class Backlog {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: (line: string) => void;
+  /** Files with damage: they do not wait, they stay as they are. */
+  readonly #stuck: ReadonlySet<WalFile>;
+  /** Of the last look. */
+  #bytes = 0;
+  #holdsProducers = false;
+  /** How fast the log grew last. */
+  #rate: { readonly sinceMs: number; readonly position: number; readonly isBusy: boolean };
+
+  constructor(options: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly log: (line: string) => void;
+    readonly stuck: ReadonlySet<WalFile>;
+  }) {
+    const { store, clock, log, stuck } = options;
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+    this.#stuck = stuck;
+    this.#rate = { sinceMs: clock.monotonicMs(), position: store.wal.position, isBusy: false };
+  }
+
+  /** Bytes of the files that wait. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const file of this.#store.files.closed) if (this.#waits(file)) bytes += file.end - file.base;
+    return bytes;
+  }
+
+  /** The file that has waited longest. */
+  get oldest(): WalFile | undefined {
+    return this.#store.files.closed.find((file) => this.#waits(file));
+  }
+
+  /** How long a producer is to be held back, in ms: until it is asked again when the bound is reached. Asked for every request. */
+  get delayMs(): number {
+    const half = this.#boundBytes / 2;
+    const over = (this.#bytes - half) / half;
+    if (over <= 0) return 0;
+    return over >= 1 ? LONGEST_DELAY_MS : Math.min((SLOW_DOWN_MS * over) / (1 - over), LONGEST_DELAY_MS);
+  }
+
+  get isFull(): boolean {
+    return this.#bytes >= this.#boundBytes;
+  }
+
+  /** Whether what can wait should. */
+  get isBusy(): boolean {
+    const elapsedMs = this.#clock.monotonicMs() - this.#rate.sinceMs;
+    if (elapsedMs >= RATE_WINDOW_MS) {
+      const { position } = this.#store.wal;
+      const bytesPerSecond = ((position - this.#rate.position) * 1_000) / elapsedMs;
+      this.#rate = { sinceMs: this.#clock.monotonicMs(), position, isBusy: bytesPerSecond > BUSY_BYTES_PER_SECOND };
+    }
+    return this.#rate.isBusy;
+  }
+
+  /** How many files may become segments at the same time now. */
+  get conversionsAtOnce(): number {
+    if (this.isBusy) return this.#bytes / this.#boundBytes < BUSY_SHARE ? 0 : 1;
+    // What a worker remembers of a file grows with the partitions in it.
+    return this.#store.state.partitionCount > MANY_PARTITIONS ? 1 : CONVERSIONS_AT_ONCE;
+  }
+
+  /** How much longer than its work on the disk each of the worker's pauses is to be now. */
+  get paceFactor(): number {
+    const isLive = this.#clock.monotonicMs() - this.#store.committedMs < LIVE_MS;
+    const factor = PACE_FACTOR * Math.max(0, 1 - this.#bytes / this.#boundBytes / UNPACED_SHARE);
+    return isLive ? Math.round(factor * 4) / 4 : 0;
+  }
+
+  /**
+   * Looks how much there is: whenever that may have changed. Says when producers have to wait, and when they do not any more: with
+   * less than half of the bound nobody is slowed.
+   */
+  look(): void {
+    this.#bytes = this.bytes;
+    if (!this.#holdsProducers && this.isFull) {
+      this.#log(
+        `warning: ${this.#bytes} bytes of log wait for becoming segments (wal.backlog.max.bytes): producers are held back`,
+      );
+      this.#holdsProducers = true;
+    } else if (this.#holdsProducers && this.#bytes < this.#boundBytes / 2) {
+      this.#log("the log's backlog is below half of its bound again: producers are not held back any more");
+      this.#holdsProducers = false;
+    }
+  }
+
+  get #boundBytes(): number {
+    return this.#store.state.broker["wal.backlog.max.bytes"];
+  }
+
+  #waits(file: WalFile): boolean {
+    return file.users > 0 && !this.#stuck.has(file);
+  }
+}
