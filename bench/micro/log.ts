@@ -3,7 +3,7 @@ import { newUuid } from "../../src/base/uuid.ts";
 import { createNodeClock } from "../../src/io/node-clock.ts";
 import { createNodeRandom } from "../../src/io/node-random.ts";
 import { BatchIndex } from "../../src/log/batch-index.ts";
-import type { BatchQuery } from "../../src/log/batch-reader.ts";
+import type { BatchQuery } from "../../src/log/batch-query.ts";
 import { WAL_FOLDER } from "../../src/log/wal-file.ts";
 import { openStore } from "../../src/state/open.ts";
 import type { Topic } from "../../src/state/state.ts";

@@ -5,7 +5,7 @@
  * small ones still gets on. Partitions that the tail cache cannot serve are read from files, together.
  */
 import { assert } from "../base/assert.ts";
-import { type BatchQuery, type BatchResult, NOTHING_READ } from "../log/batch-reader.ts";
+import { type BatchQuery, type BatchResult, NOTHING_READ } from "../log/batch-query.ts";
 import { isReadFailure } from "../log/corruption.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { ErrorCode } from "../protocol/errors.ts";

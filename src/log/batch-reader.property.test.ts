@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { CRASHED, Simulation } from "../../sim/simulation.ts";
 import { type OpenLog, openLog, placeIn } from "../../test/log/open-log.ts";
 import type { Topic } from "../state/state.ts";
-import type { BatchQuery } from "./batch-reader.ts";
+import type { BatchQuery } from "./batch-query.ts";
 
 const PARTITIONS = 3;
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CRASHED, type SimProcess, Simulation } from "../../sim/simulation.ts";
 import { type OpenLog, openLog, type Place, placeIn } from "../../test/log/open-log.ts";
 import type { Disk } from "../ports/disk.ts";
-import type { BatchQuery, BatchResult } from "./batch-reader.ts";
+import { type BatchQuery, type BatchResult } from "./batch-query.ts";
 import { CorruptionError } from "./corruption.ts";
 
 const MIB = 1024 * 1024;

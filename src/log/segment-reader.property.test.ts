@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { SimRandom } from "../../sim/random.ts";
 import { type Place, placeIn } from "../../test/log/open-log.ts";
 import { type OpenStorage, withStorage } from "../../test/storage/open-storage.ts";
-import type { BatchQuery } from "./batch-reader.ts";
+import type { BatchQuery } from "./batch-query.ts";
 import { CorruptionError } from "./corruption.ts";
 import { rebuildIndex } from "./index-rebuild.ts";
 import { Segment } from "./segment.ts";

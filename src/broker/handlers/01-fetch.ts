@@ -6,7 +6,7 @@
  * The partitions of a request are put together from its session (`fetch-sessions.ts`) and its own changes to it.
  */
 
-import { NOTHING_READ } from "../../log/batch-reader.ts";
+import { NOTHING_READ } from "../../log/batch-query.ts";
 import type { PartitionLog, PartitionWaiter } from "../../log/partition-log.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { APIS } from "../../protocol/apis.ts";
