@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { idOf } from "../../test/storage/memory-segments.ts";
 import { plainState } from "../../test/storage/plain-state.ts";
+import { runAtOnce } from "../../test/storage/run-at-once.ts";
 import { toPosition } from "../base/brands.ts";
 import type { FileRange } from "../log/log-file.ts";
 import { WalFile } from "../log/wal-file.ts";
@@ -9,7 +10,6 @@ import type { State, Topic } from "../state/state.ts";
 import { MovePlan } from "./move.ts";
 import type { DirectoryRow } from "./segment-format.ts";
 import type { WrittenSegment } from "./segment-writer.ts";
-import { runAtOnce } from "./slices.ts";
 
 const FILE = new WalFile(toPosition(0), 1, toPosition(1000));
 const IDENTITY = { id: idOf(9), walPosition: 0 };

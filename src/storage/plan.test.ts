@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { idOf } from "../../test/storage/memory-segments.ts";
 import { plainState } from "../../test/storage/plain-state.ts";
+import { runAtOnce } from "../../test/storage/run-at-once.ts";
 import type { FileRange } from "../log/log-file.ts";
 import { Segment } from "../log/segment.ts";
 import type { State, Topic } from "../state/state.ts";
 import { FAN_IN, MERGED_BYTES, OWN_SEGMENT_BYTES, planMerge } from "./plan.ts";
-import { runAtOnce } from "./slices.ts";
 
 const KIB = 1024;
 const NONE: ReadonlySet<Segment> = new Set();

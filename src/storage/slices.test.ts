@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { runAtOnce, runInSlices, type Slices } from "./slices.ts";
+import { runAtOnce } from "../../test/storage/run-at-once.ts";
+import { runInSlices, type Slices } from "./slices.ts";
 
 function* counting(slices: number): Slices<number> {
   for (let slice = 1; slice < slices; slice += 1) yield;

@@ -18,14 +18,6 @@ export async function runInSlices<Result>(slices: Slices<Result>, clock: Pick<Cl
   }
 }
 
-/** Does the work at once. */
-export function runAtOnce<Result>(slices: Slices<Result>): Result {
-  for (;;) {
-    const step = slices.next();
-    if (step.done === true) return step.value;
-  }
-}
-
 /** Lets all that has arrived be handled. */
 export function pause(clock: Pick<Clock, "defer">): Promise<void> {
   return new Promise((resolve) => clock.defer(resolve));
