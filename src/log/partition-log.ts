@@ -316,7 +316,9 @@ export class PartitionLog {
     range.file.users += 1;
     range.file.freedAt = undefined; // it may have had no user between two records of one move
     this.sizeBytes += range.sizeBytes;
-    if (range.file instanceof Segment) range.file.liveBytes += range.sizeBytes;
+    if (!(range.file instanceof Segment)) return;
+    range.file.freedMs = undefined;
+    range.file.liveBytes += range.sizeBytes;
   }
 
   #letGo(range: FileRange): void {

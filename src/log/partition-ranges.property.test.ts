@@ -235,3 +235,17 @@ test("a move that a snapshot knows already is not made again, and leaves nothing
   assert.deepEqual(partition.ranges, []);
   assert.deepEqual([partition.cleanedTo, partition.horizonMs], [40, 7]);
 });
+
+test("a segment that had no user for a while, between two records of one move, is not taken for freed since then", () => {
+  const range = segmentRange(0, 20);
+  const segment = range.file as Segment;
+  [segment.freedAt, segment.freedMs] = [500, 7];
+  restored([segmentRange(20, 40)], 0).replaceRanges({
+    from: 0,
+    to: 20,
+    ranges: [range],
+    cleaned: undefined,
+    position: 900,
+  });
+  assert.deepEqual([segment.users, segment.freedAt, segment.freedMs], [1, undefined, undefined]);
+});
