@@ -38,8 +38,15 @@ export const CASES: readonly BenchCase[] = [
   ),
   endToEndCase({ name: "end-to-end", suite: "standard", recordCount: 10_000, ...KIBIBYTE }, { loaded: false }),
   endToEndCase({ name: "end-to-end-loaded", suite: "standard", recordCount: 10_000, ...KIBIBYTE }, { loaded: true }),
-  fetchCase({ name: "fetch-1k", suite: "quick", recordCount: 2_000_000, ...KIBIBYTE }, 1),
-  fetchCase({ name: "fetch-1k-10", suite: "standard", recordCount: 1_000_000, ...KIBIBYTE }, 10),
+  fetchCase({ name: "fetch-1k", suite: "quick", recordCount: 2_000_000, ...KIBIBYTE }, { readers: 1, connections: 1 }),
+  fetchCase(
+    { name: "fetch-1k-group", suite: "standard", recordCount: 2_000_000, ...KIBIBYTE },
+    { readers: 1, connections: 3 },
+  ),
+  fetchCase(
+    { name: "fetch-1k-10", suite: "standard", recordCount: 1_000_000, ...KIBIBYTE },
+    { readers: 10, connections: 1 },
+  ),
   consumerCase({ name: "consumer-1k", suite: "standard", recordCount: 2_000_000, ...KIBIBYTE }),
   librdkafkaConsumeCase({ name: "rdkafka-consume-1k", suite: "standard", recordCount: 2_000_000, ...KIBIBYTE }),
   tailCase({ name: "tail-1k", suite: "quick", megabytesPerSecond: 50, readers: 1, seconds: 20 }),
@@ -72,6 +79,6 @@ export async function warmUp(broker: Broker): Promise<void> {
     await createTopic(broker.endpoint, load.topic, load.partitions);
     await driverProduce(broker, load, { batchSizeBytes: SMALL_BATCH_BYTES, partitionsPerRequest: 1 });
     await producerPerformance(broker, load, []);
-    await driverFetch(broker, load.topic, load.partitions);
+    await driverFetch(broker, load.topic, { partitions: load.partitions, readers: 1, connections: 1 });
   }
 }

@@ -14,6 +14,8 @@ import { createNodeNetwork } from "./io/node-network.ts";
 import { createNodeRandom } from "./io/node-random.ts";
 import { createThreadLauncher } from "./io/node-thread.ts";
 import { createProcessStats } from "./io/process-stats.ts";
+import { ThreadRegionReads } from "./io/thread-region-reads.ts";
+import { DiskRegionReads } from "./log/disk-region-reads.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Address } from "./ports/network.ts";
 
@@ -22,6 +24,8 @@ const STOP_DEADLINE_MS = 900;
 const PROGRESS_EVERY_MS = 1_000;
 /** Of the storage worker: the index of one file and the directory of one segment, above all. */
 const WORKER_HEAP_MEGABYTES = 512;
+/** Of the thread that reads for those who catch up: it remembers nothing. */
+const READER_HEAP_MEGABYTES = 32;
 const MIB = 1024 * 1024;
 
 /** Runs a broker until SIGTERM or SIGINT. Rejects when it cannot start; a failure later ends the process with 1. */
@@ -54,7 +58,18 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
     data: { folder: settings.dataFolder },
     heapMegabytes: WORKER_HEAP_MEGABYTES,
   });
-  const ports = { clock, disk, network, storageWorker, random: createNodeRandom() };
+  const regionReads = new ThreadRegionReads({
+    launcher: (memory) =>
+      createThreadLauncher({
+        entry: new URL(import.meta.url.replace(/main\.(\w+)$/, "reader-thread.$1")),
+        data: { folder: settings.dataFolder, memory },
+        heapMegabytes: READER_HEAP_MEGABYTES,
+      }),
+    here: new DiskRegionReads(disk),
+    clock,
+    log,
+  });
+  const ports = { clock, disk, network, storageWorker, regionReads, random: createNodeRandom() };
   const running = await startBroker({ ports, settings, log, progress, fail });
 
   let stopping = false;

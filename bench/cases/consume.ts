@@ -12,12 +12,18 @@ import { type BenchCase, fill, type Load, measured, prepare, SMALL_BATCH_BYTES, 
 const SETTLE_SECONDS = 60;
 const IDLE_SECONDS = 10;
 
-/** The load driver drops the bytes: what the broker can give. */
-export function fetchCase(load: Load, readers: number): BenchCase {
-  const who =
-    readers === 1 ? "load driver fetches, over 3 connections," : `${readers} readers of the load driver each fetch`;
-  return catchUp(load, `${who} what it has just produced, from the beginning`, (broker, { topic, partitions }) =>
-    driverFetch(broker, topic, partitions, readers),
+/** The load driver drops the bytes: what the broker can give. A consumer has one connection, a group of them has several. */
+export function fetchCase(
+  load: Load,
+  consumers: { readonly readers: number; readonly connections: number },
+): BenchCase {
+  const { readers, connections } = consumers;
+  const each = connections === 1 ? "over one connection" : `over ${connections} connections that share the partitions`;
+  const who = readers === 1 ? "one reader of the load driver" : `${readers} readers of the load driver, each`;
+  return catchUp(
+    load,
+    `${who} ${each}, fetching what was just produced, from the beginning`,
+    (broker, { topic, partitions }) => driverFetch(broker, topic, { partitions, ...consumers }),
   );
 }
 

@@ -29,7 +29,7 @@ export interface Judgement {
 const NO_DRIFT = 1.1;
 const MANY_PARTITIONS = ["producer-1k-1000", "driver-1k-1000"];
 const PRODUCE = ["producer-1k", "producer-100b", "rdkafka-1k", "rdkafka-100b"];
-const CATCH_UP = ["fetch-1k", "fetch-1k-10", "consumer-1k", "rdkafka-consume-1k"];
+const CATCH_UP = ["fetch-1k", "fetch-1k-group", "fetch-1k-10", "consumer-1k", "rdkafka-consume-1k"];
 const TAIL = ["tail-1k", "tail-1k-10"];
 const FULL_LOAD = ["producer-1k", "driver-1k", "driver-1k-1m", "driver-1k-1000", "fetch-1k-10", "tail-1k-10"];
 

@@ -33,9 +33,13 @@ export async function driverProduce(
 }
 
 /** Reads a topic to its end: so many readers at once, each all of it. */
-export async function driverFetch(broker: Broker, topic: string, partitions: number, readers = 1): Promise<ToolRun> {
-  // One reader shows what a broker can give; of many, each is one consumer with one connection.
-  return report(broker, "fetch", { topic, partitions, readers, connections: readers === 1 ? 3 : 1 });
+/** Each of so many `readers` reads everything, over so many connections, as a group of so many consumers would. */
+export async function driverFetch(
+  broker: Broker,
+  topic: string,
+  load: { readonly partitions: number; readonly readers: number; readonly connections: number },
+): Promise<ToolRun> {
+  return report(broker, "fetch", { topic, ...load });
 }
 
 export interface TailLoad {

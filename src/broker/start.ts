@@ -14,6 +14,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Address, Network } from "../ports/network.ts";
 import type { Random } from "../ports/random.ts";
+import type { RegionReads } from "../ports/region-reads.ts";
 import { type Opened, openStore } from "../state/open.ts";
 import { Store } from "../state/store.ts";
 import { Storage } from "../storage/storage.ts";
@@ -27,6 +28,7 @@ export interface BrokerPorts {
   readonly network: Network;
   /** Launches storage workers. */
   readonly storageWorker: ChildLauncher;
+  readonly regionReads?: RegionReads;
 }
 
 export interface StartOptions {
@@ -68,7 +70,12 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   for (const line of opened.warnings) log(`warning: ${line}`);
   const incarnation = random.bytes(6).readUIntBE(0, 6);
   const syncedWrites = await disk.syncedWrites(WAL_FOLDER);
-  const store = new Store({ disk, syncedWrites, clock, opened, incarnation, failed: fail, report: log });
+  const store = new Store({
+    ...{ disk, syncedWrites, clock, opened, incarnation },
+    regionReads: ports.regionReads,
+    failed: fail,
+    report: log,
+  });
   if (store.state.clusterId === "") {
     store.append({ type: 1, value: { clusterId: formatUuid(newUuid(random)) } });
   }

@@ -13,6 +13,7 @@
  */
 import { BufferPool, capacityFor } from "../base/buffer-pool.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
+import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 import { batchBaseOffset, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
 import { BatchIndex } from "./batch-index.ts";
 import { type BatchQuery, type BatchResult, NOTHING_READ, ResultBuilder } from "./batch-query.ts";
@@ -25,7 +26,7 @@ import type { FileRange, LogFile } from "./log-file.ts";
 import { LruCache } from "./lru-cache.ts";
 import type { ReadTurns } from "./read-turns.ts";
 import { type Region, RegionCache } from "./region-cache.ts";
-import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "./wal-record.ts";
+import { batchDataOffset, batchRecordBytes, recordBytesClaimed, verifiedRecordBytes } from "./wal-record.ts";
 
 /** Neighbouring batches are read in one go when no more than this lies between them. */
 const COALESCE_GAP_BYTES = 64 * 1024;
@@ -46,6 +47,7 @@ export class BatchReader {
   readonly #handles: LruCache<OpenFile>;
   readonly #turns: ReadTurns;
   readonly #regions: RegionCache;
+  readonly #regionReads: RegionReads;
   /** One file at a time is read for the index that it has lost. */
   readonly #rebuilds = new ByteBudget(1);
   readonly #rangesIn: (file: LogFile) => Iterable<FileRange>;
@@ -58,6 +60,7 @@ export class BatchReader {
     readonly disk: Disk;
     readonly blocks: BlockCache;
     readonly turns: ReadTurns;
+    readonly regionReads: RegionReads;
     /** Half of it is for reads under way, half for regions. */
     readonly bufferBytes: number;
     readonly indexCacheBytes: number;
@@ -74,10 +77,11 @@ export class BatchReader {
     this.#budget = new ByteBudget(options.bufferBytes / 2);
     this.#indexes = new LruCache(options.indexCacheBytes, () => undefined);
     this.#handles = new LruCache(MAX_OPEN_FILES, (open) => open.retire());
+    this.#regionReads = options.regionReads;
     this.#regions = new RegionCache({
       memoryBytes: options.bufferBytes / 2,
-      buffers: this.#buffers,
-      readFile: (file, bytes, at) => this.#readInTurn(file, bytes, at),
+      reads: options.regionReads,
+      inTurn: (request) => this.#readRegion(request),
     });
   }
 
@@ -199,6 +203,7 @@ export class BatchReader {
 
   /** Lets go of all open files. */
   close(): void {
+    this.#regionReads.close();
     this.#regions.clear();
     this.#handles.clear();
   }
@@ -279,16 +284,20 @@ export class BatchReader {
     return undefined;
   }
 
-  /** Serves batches from regions, which it holds. Answers those that no region is for. */
+  /** Serves batches from regions, which it holds. Answers those that no region is for, or that it cannot give. */
   async #readRegions(batches: readonly PlannedBatch[], held: Set<Region>): Promise<PlannedBatch[]> {
     const left: PlannedBatch[] = [];
     const served: { readonly batch: PlannedBatch; readonly region: Region }[] = [];
-    const wanted = wantedBehind(batches, this.#regions.regionBytes);
+    const wanted = wantedBehind(batches, this.#regions.roomBytes);
     const worthBytes = this.#regions.regionBytes * REGION_MIN_SHARE;
+    let region: Region | undefined;
     for (const [index, batch] of batches.entries()) {
       const { file, at } = batch;
-      let region = file.isClosed ? this.#regions.find(file, at, recordBytes(batch)) : undefined;
-      if (region === undefined && file.isClosed && wanted[index]! >= worthBytes) region = this.#regions.begin(file, at);
+      if (region === undefined || region.retired || !region.spans(file, at, recordBytes(batch))) {
+        region = file.isClosed ? this.#regions.find(file, at, recordBytes(batch)) : undefined;
+        if (region === undefined && file.isClosed && wanted[index]! >= worthBytes)
+          region = this.#regions.begin(file, at);
+      }
       if (region === undefined) {
         left.push(batch);
         continue;
@@ -299,28 +308,59 @@ export class BatchReader {
       }
       served.push({ batch, region });
     }
-    const last = served.at(-1);
-    if (last !== undefined) this.#readAhead(last.region, last.batch);
-    for (const { batch, region } of served) {
-      if (!takeVerified(batch, region.bytes, batch.at - region.from, await region.read)) this.#regions.retire(region);
+    // One that cannot be read serves nothing: whoever needs its batches reads them one by one, and is told why.
+    await Promise.allSettled([...held].map(({ read }) => read));
+    let neighbours = 1;
+    for (const [index, { batch, region }] of served.entries()) {
+      if (!takeFrom(region, batch)) left.push(batch);
+      const next = served[index + 1]?.region;
+      if (next === region) continue;
+      if (next?.file === region.file && next.position <= region.to) {
+        neighbours += 1;
+      } else {
+        if (batch.at >= (region.position + region.to) / 2) void this.#readAhead(region, neighbours);
+        neighbours = 1;
+      }
     }
-    return left;
+    return left.length === 0 ? left : inOrder(left);
   }
 
-  /** Begins the region behind one whose second half is being read. It overlaps, for the batch on the edge. */
-  #readAhead(region: Region, { at, topicBytes, sizeBytes }: PlannedBatch): void {
-    const { file, to } = region;
-    if (at < (region.from + to) / 2 || to >= file.end - file.base) return;
-    const edgeBytes = Math.min(batchRecordBytes(topicBytes, sizeBytes), this.#regions.regionBytes / 4);
-    if (this.#regions.find(file, to, 1) !== undefined) return;
-    const next = this.#regions.begin(file, to - edgeBytes);
-    next?.read.catch(() => undefined); // whoever needs it reads again, and is told
+  /** Reads so many regions behind this one, one after the other: each begins where the records of the last end. */
+  async #readAhead(region: Region, count: number): Promise<void> {
+    let last: Region | undefined = region;
+    for (let left = count; left > 0 && last !== undefined; left -= 1) {
+      const { file, recordAt, verifiedTo }: Region = last;
+      if (verifiedTo <= recordAt || verifiedTo >= file.end - file.base) return;
+      last = this.#regions.find(file, verifiedTo, 1) ?? this.#regions.begin(file, verifiedTo);
+      await last?.read.catch(() => undefined); // whoever needs it reads again, and is told
+    }
   }
 
   async #readSpan(span: readonly PlannedBatch[], bytes: Buffer): Promise<void> {
     const first = span[0]!;
     const got = await this.#readInTurn(first.file, bytes.subarray(0, spanBytes(span)), first.at);
     for (const batch of span) takeVerified(batch, bytes, batch.at - first.at, got);
+  }
+
+  async #readRegion(request: RegionRead): Promise<RegionReadResult> {
+    const { memory, from, to, position } = request;
+    let verifiedTo = request.recordAt;
+    const readBytes = await this.#turns.read(memory.subarray(from, to), position, async (piece, pieceAt) => {
+      const pieceFrom = pieceAt - position + from;
+      const pieceTo = pieceFrom + piece.length;
+      const got = await this.#regionReads.read({
+        ...request,
+        position: pieceAt,
+        from: pieceFrom,
+        to: pieceTo,
+        recordAt: verifiedTo,
+      });
+      verifiedTo = got.verifiedTo;
+      this.reads += 1;
+      this.readBytes += got.readBytes;
+      return got.readBytes;
+    });
+    return { readBytes, verifiedTo };
   }
 
   #readInTurn(file: LogFile, bytes: Buffer, at: number): Promise<number> {
@@ -421,11 +461,23 @@ async function all(tasks: readonly Promise<void>[]): Promise<void> {
 }
 
 /** Takes a batch out of bytes that were read, unless they are not what was written: see `endBeforeDamage`. */
-function takeVerified(batch: PlannedBatch, bytes: Buffer, at: number, got: number): boolean {
-  if (verifiedRecordBytes(bytes, at, got) !== recordBytes(batch)) return false;
+function takeVerified(batch: PlannedBatch, bytes: Buffer, at: number, got: number): void {
+  if (verifiedRecordBytes(bytes, at, got) === recordBytes(batch)) take(batch, bytes, at);
+}
+
+/** As `takeVerified`, out of a region, whose records are verified already for the most part. Answers whether it is there. */
+function takeFrom(region: Region, batch: PlannedBatch): boolean {
+  const { memory, position, readTo } = region;
+  const at = batch.at - position;
+  const totalBytes = recordBytes(batch);
+  if (!region.isVerified(batch.at, totalBytes)) takeVerified(batch, memory, at, readTo - position);
+  else if (recordBytesClaimed(memory, at) === totalBytes) take(batch, memory, at);
+  return batch.bytes !== undefined;
+}
+
+function take(batch: PlannedBatch, bytes: Buffer, at: number): void {
   const dataAt = at + batchDataOffset(batch.topicBytes);
   batch.bytes = bytes.subarray(dataAt, dataAt + batch.sizeBytes);
-  return true;
 }
 
 function recordBytes(batch: PlannedBatch): number {

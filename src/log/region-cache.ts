@@ -3,89 +3,125 @@
  *
  * A file interleaves all partitions, so what one of them needs next lies beside what another needs now, and a consumer asks
  * for them one after the other. A region is read in one go, serves all of them, and the one behind it is begun before
- * it is needed. Sealed files do not change, so neither do regions.
+ * it is needed. Sealed files do not change, so neither do regions. One that is near the end of another begins where that one
+ * ends, rather than with the batch that is wanted first, or readers of several partitions would each have regions of their own.
+ * Its records are gone over when it is read, as far as is known where one begins; others are when they are wanted.
  *
- * Bounds: `MAX_REGIONS` of one size, a power of two. One that answers still refer to is not taken for another; when all are, readers do
- * without.
+ * Bounds: so many regions of one size, a power of two, in memory that is taken once. One that answers still refer to is not taken
+ * for another; when all are, readers do without.
  */
-import type { BufferPool } from "../base/buffer-pool.ts";
+import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 import type { LogFile } from "./log-file.ts";
 
-const MAX_REGIONS = 8;
-const LARGEST_REGION_BYTES = 4 * 1024 * 1024;
+const MIN_REGIONS = 8;
+/** As much as a consumer asks of a partition at once, so that many of them find room. */
+const LARGEST_REGION_BYTES = 1024 * 1024;
+/** A region joins one that ends no farther before it than this share of its size ... */
+const NEAR_SHARE = 1 / 4;
+/** ... and reads this share of that one's end again, for the record that lies across it. */
+const EDGE_SHARE = 1 / 16;
 
-export class Region {
+/** A part of a file. */
+interface Stretch {
   readonly file: LogFile;
-  /** Where it begins in the file. */
-  readonly from: number;
-  readonly bytes: Buffer;
-  /** What the bytes lie in. */
+  /** Where in the file its memory begins. */
+  readonly position: number;
+  /** Where the first record begins that is gone over. */
+  readonly recordAt: number;
+  /** Where it ends at most. */
+  readonly to: number;
+}
+
+export class Region implements Stretch {
+  readonly file: LogFile;
+  readonly position: number;
+  readonly recordAt: number;
+  readonly to: number;
   readonly memory: Buffer;
-  /** Resolves to the number of bytes that were there to be read. */
-  readonly read: Promise<number>;
+  /** Resolves when it was read. */
+  readonly read: Promise<void>;
+  /** How far it was read. */
+  readTo = 0;
+  /** From `recordAt` up to here all records are what was written. */
+  verifiedTo = 0;
   /** Answers that refer to it. */
   holders = 0;
   /** Not to be found any more: its memory is free once nobody holds it. */
   retired = false;
 
-  constructor(fields: Pick<Region, "file" | "from" | "bytes" | "memory" | "read">) {
-    this.file = fields.file;
-    this.from = fields.from;
-    this.bytes = fields.bytes;
-    this.memory = fields.memory;
-    this.read = fields.read;
+  constructor({ file, position, recordAt, to }: Stretch, memory: Buffer, read: Promise<RegionReadResult>) {
+    this.file = file;
+    this.position = position;
+    this.recordAt = recordAt;
+    this.to = to;
+    this.memory = memory;
+    this.read = read.then(({ readBytes, verifiedTo }) => {
+      this.readTo = position + readBytes;
+      this.verifiedTo = position + verifiedTo;
+    });
   }
 
-  get to(): number {
-    return this.from + this.bytes.length;
+  /** Whether these bytes lie in it. */
+  spans(file: LogFile, at: number, sizeBytes: number): boolean {
+    return this.file === file && this.position <= at && at + sizeBytes <= this.to;
+  }
+
+  /** Whether the record that lies there need not be gone over any more. */
+  isVerified(at: number, sizeBytes: number): boolean {
+    return this.recordAt <= at && at + sizeBytes <= this.verifiedTo;
   }
 }
 
 export class RegionCache {
   readonly regionBytes: number;
-  readonly #buffers: BufferPool;
-  readonly #readFile: (file: LogFile, bytes: Buffer, at: number) => Promise<number>;
+  readonly #reads: RegionReads;
+  /** Reads a part of a region in its turn: see `ReadTurns`. */
+  readonly #inTurn: (request: RegionRead) => Promise<RegionReadResult>;
+  readonly #maxRegions: number;
+  /** Taken with the first region. */
+  #memory: Buffer | undefined;
+  readonly #free: Buffer[] = [];
+  #count = 0;
   /** The one used last comes last. */
   readonly #regions: Region[] = [];
 
   constructor(options: {
     readonly memoryBytes: number;
-    readonly buffers: BufferPool;
-    readonly readFile: (file: LogFile, bytes: Buffer, at: number) => Promise<number>;
+    readonly reads: RegionReads;
+    readonly inTurn: (request: RegionRead) => Promise<RegionReadResult>;
   }) {
-    const eachBytes = Math.min(options.memoryBytes / MAX_REGIONS, LARGEST_REGION_BYTES);
+    const eachBytes = Math.min(options.memoryBytes / MIN_REGIONS, LARGEST_REGION_BYTES);
     this.regionBytes = 2 ** Math.floor(Math.log2(eachBytes));
-    this.#buffers = options.buffers;
-    this.#readFile = options.readFile;
+    this.#maxRegions = Math.floor(options.memoryBytes / this.regionBytes);
+    this.#reads = options.reads;
+    this.#inTurn = options.inTurn;
   }
 
   /** Memory in use, whether anybody refers to it or not. */
   get bytes(): number {
-    return this.#regions.length * this.regionBytes;
+    return this.#count * this.regionBytes;
   }
 
-  /** A region that holds all of these bytes, perhaps being read still. */
+  /** The bytes from the start of a record on that a region has room for, wherever the record begins. */
+  get roomBytes(): number {
+    return this.regionBytes * (1 - NEAR_SHARE - EDGE_SHARE);
+  }
+
+  /** A region that all of these bytes lie in, perhaps being read still. */
   find(file: LogFile, at: number, sizeBytes: number): Region | undefined {
-    const index = this.#regions.findIndex(
-      (region) => region.file === file && region.from <= at && at + sizeBytes <= region.to,
-    );
+    const index = this.#regions.findIndex((region) => region.spans(file, at, sizeBytes));
     const [region] = index === -1 ? [] : this.#regions.splice(index, 1);
     if (region !== undefined) this.#regions.push(region);
     return region;
   }
 
-  /** Begins to read a region of a sealed file; undefined when there is no memory for it. */
-  begin(file: LogFile, from: number): Region | undefined {
-    if (this.#regions.length >= MAX_REGIONS) {
-      const free = this.#regions.find(({ holders }) => holders === 0);
-      if (free === undefined) return undefined;
-      this.retire(free);
-    }
-    const sizeBytes = Math.min(this.regionBytes, file.end - file.base - from);
-    const memory = this.#buffers.take(this.regionBytes);
-    const bytes = memory.subarray(0, sizeBytes);
+  /** Begins to read a region of a sealed file for the record that begins at `at`; undefined when there is no memory for it. */
+  begin(file: LogFile, at: number): Region | undefined {
+    const memory = this.#take();
+    if (memory === undefined) return undefined;
+    const stretch = this.#stretchFor(file, at);
     file.readers += 1;
-    const region: Region = new Region({ file, from, bytes, memory, read: this.#readFile(file, bytes, from) });
+    const region: Region = new Region(stretch, memory, this.#read(stretch, memory));
     region.holders += 1; // the read itself
     this.#regions.push(region);
     const ended = (): void => {
@@ -105,7 +141,7 @@ export class RegionCache {
 
   release(region: Region): void {
     region.holders -= 1;
-    if (region.holders === 0 && region.retired) this.#giveBack(region);
+    if (region.holders === 0 && region.retired) this.#free.push(region.memory);
   }
 
   /** Lets nobody find it any more: another is read in its place, or it is not what was written. */
@@ -113,7 +149,7 @@ export class RegionCache {
     if (region.retired) return;
     region.retired = true;
     this.#regions.splice(this.#regions.indexOf(region), 1);
-    if (region.holders === 0) this.#giveBack(region);
+    if (region.holders === 0) this.#free.push(region.memory);
   }
 
   /** The file is going to be removed. */
@@ -125,7 +161,43 @@ export class RegionCache {
     for (const region of [...this.#regions]) this.retire(region);
   }
 
-  #giveBack({ memory }: Region): void {
-    this.#buffers.give(memory);
+  #take(): Buffer | undefined {
+    if (this.#free.length === 0 && this.#count < this.#maxRegions) {
+      this.#memory ??= this.#reads.allocate(this.#maxRegions * this.regionBytes);
+      const from = this.#count * this.regionBytes;
+      this.#count += 1;
+      return this.#memory.subarray(from, from + this.regionBytes);
+    }
+    if (this.#free.length === 0) {
+      const unused = this.#regions.find(({ holders }) => holders === 0);
+      if (unused !== undefined) this.retire(unused);
+    }
+    return this.#free.pop();
+  }
+
+  #stretchFor(file: LogFile, at: number): Stretch {
+    const nearBytes = this.regionBytes * NEAR_SHARE;
+    const edgeBytes = this.regionBytes * EDGE_SHARE;
+    const before = this.#regions.find(
+      (region) => region.file === file && region.to - edgeBytes <= at && at <= region.to + nearBytes,
+    );
+    let recordAt = at;
+    let from = at;
+    if (before !== undefined) {
+      from = Math.min(at, before.to - edgeBytes);
+      if (before.verifiedTo >= from && before.verifiedTo <= at) recordAt = from = before.verifiedTo;
+    }
+    return { file, position: from, recordAt, to: Math.min(from + this.regionBytes, file.end - file.base) };
+  }
+
+  #read({ file, position, recordAt, to }: Stretch, memory: Buffer): Promise<RegionReadResult> {
+    return this.#inTurn({
+      name: file.name,
+      position,
+      memory,
+      from: 0,
+      to: to - position,
+      recordAt: recordAt - position,
+    });
   }
 }

@@ -219,6 +219,16 @@ export function verifiedRecordBytes(buffer: Buffer, at: number, end: number): nu
   return recordCrc(buffer, at, totalBytes) === buffer.readUInt32LE(at + CRC_AT) ? totalBytes : 0;
 }
 
+/** Where the last of the whole, intact records ends that stand one behind the other from `at` on, not reaching beyond `end`. */
+export function verifiedRecordsEnd(buffer: Buffer, at: number, end: number): number {
+  let verifiedTo = at;
+  for (;;) {
+    const totalBytes = verifiedRecordBytes(buffer, verifiedTo, end);
+    if (totalBytes === 0) return verifiedTo;
+    verifiedTo += totalBytes;
+  }
+}
+
 /**
  * As `verifiedRecordBytes`, of the record of one batch, without going over the batch: the checksum that its producer gave it
  * is taken for its bytes. So the record is what was written if they match that checksum, which is for the caller to see.

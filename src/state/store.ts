@@ -11,11 +11,13 @@ import { Barrier } from "../log/barrier.ts";
 import { clampTimestamp } from "../log/batch-index.ts";
 import { BatchReader } from "../log/batch-reader.ts";
 import { BlockCache } from "../log/blocks.ts";
+import { DiskRegionReads } from "../log/disk-region-reads.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { ReadTurns } from "../log/read-turns.ts";
 import { Wal } from "../log/wal.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk, SyncedWrites } from "../ports/disk.ts";
+import type { RegionReads } from "../ports/region-reads.ts";
 import { Writer } from "../protocol/codec/writer.ts";
 import {
   batchBaseSequence,
@@ -43,6 +45,8 @@ export interface StoreOptions {
   readonly disk: Disk;
   /** How to write the log. */
   readonly syncedWrites: SyncedWrites;
+  /** By means of the disk, unless there is a better way. */
+  readonly regionReads?: RegionReads | undefined;
   readonly clock: Clock;
   readonly opened: Opened;
   readonly incarnation: number;
@@ -97,6 +101,7 @@ export class Store {
     this.reader = new BatchReader({
       disk,
       blocks: this.blocks,
+      regionReads: options.regionReads ?? new DiskRegionReads(disk),
       turns: new ReadTurns(clock, () => this.committedMs),
       bufferBytes: config["read.buffer.bytes"],
       indexCacheBytes: config["wal.index.cache.bytes"],

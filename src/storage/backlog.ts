@@ -10,20 +10,33 @@ import type { Store } from "../state/store.ts";
 const CONVERSIONS_AT_ONCE = 2;
 /** With more of them, one file after the other. */
 const MANY_PARTITIONS = 50_000;
-/** A log that grows faster has the disk and the processors for itself, until this share of the bound is used. */
+/** With more than this written to the log, or read from files, clients have the disk and the processors for themselves, until ... */
 const BUSY_BYTES_PER_SECOND = 16 * 1024 * 1024;
+/** ... this share of the bound is used. */
 const BUSY_SHARE = 1 / 4;
-/** How long the growth of the log is measured. */
-const RATE_WINDOW_MS = 1_000;
+/** How long what clients write and read is measured. */
+const RATE_WINDOW_SECONDS = 1;
+/** Only a log that grows more slowly lets everything wait for readers, and only up to this share of the bound. */
+const FEW_BYTES_PER_SECOND = 1024 * 1024;
+const URGENT_SHARE = 3 / 4;
 /** The log is being written as long as its last commit is no older. */
 const LIVE_MS = 1_000;
-/** The worker's pauses, times its work on the disk, while the log is written: fewer the more of the bound is used ... */
+/** The worker's pauses, times its work on the disk, while the log is written or much is read: fewer the more of the bound is used ... */
 const PACE_FACTOR = 4;
 /** ... and none from this share on. */
 const UNPACED_SHARE = 1 / 2;
 /** A producer is held back so long at three quarters of the bound, and more beyond. */
 const SLOW_DOWN_MS = 10;
 const LONGEST_DELAY_MS = 1_000;
+
+interface Rates {
+  /** Measured up to then. */
+  readonly sinceMs: number;
+  readonly writtenBytes: number;
+  readonly readBytes: number;
+  readonly writesPerSecond: number;
+  readonly readsPerSecond: number;
+}
 
 export class Backlog {
   readonly #store: Store;
@@ -34,8 +47,8 @@ export class Backlog {
   /** Of the last look. */
   #bytes = 0;
   #holdsProducers = false;
-  /** How fast the log grew last. */
-  #rate: { readonly sinceMs: number; readonly position: number; readonly isBusy: boolean };
+  /** How much clients wrote and read lately. */
+  #rates: Rates;
 
   constructor(options: {
     readonly store: Store;
@@ -48,7 +61,7 @@ export class Backlog {
     this.#clock = clock;
     this.#log = log;
     this.#stuck = stuck;
-    this.#rate = { sinceMs: clock.monotonicMs(), position: store.wal.position, isBusy: false };
+    this.#rates = { ...this.#now, writesPerSecond: 0, readsPerSecond: 0 };
   }
 
   /** Bytes of the files that wait. */
@@ -77,17 +90,19 @@ export class Backlog {
 
   /** Whether what can wait should. */
   get isBusy(): boolean {
-    const elapsedMs = this.#clock.monotonicMs() - this.#rate.sinceMs;
-    if (elapsedMs >= RATE_WINDOW_MS) {
-      const { position } = this.#store.wal;
-      const bytesPerSecond = ((position - this.#rate.position) * 1_000) / elapsedMs;
-      this.#rate = { sinceMs: this.#clock.monotonicMs(), position, isBusy: bytesPerSecond > BUSY_BYTES_PER_SECOND };
-    }
-    return this.#rate.isBusy;
+    const { writesPerSecond, readsPerSecond } = this.#measured();
+    return writesPerSecond + readsPerSecond > BUSY_BYTES_PER_SECOND;
+  }
+
+  /** Whether clients read much, and write so little that nothing is urgent. */
+  get isOnlyRead(): boolean {
+    if (this.#bytes > this.#boundBytes * URGENT_SHARE) return false;
+    return this.isBusy && this.#rates.writesPerSecond < FEW_BYTES_PER_SECOND;
   }
 
   /** How many files may become segments at the same time now. */
   get conversionsAtOnce(): number {
+    if (this.isOnlyRead) return 0;
     if (this.isBusy) return this.#bytes / this.#boundBytes < BUSY_SHARE ? 0 : 1;
     // What a worker remembers of a file grows with the partitions in it.
     return this.#store.state.partitionCount > MANY_PARTITIONS ? 1 : CONVERSIONS_AT_ONCE;
@@ -95,6 +110,7 @@ export class Backlog {
 
   /** How much longer than its work on the disk each of the worker's pauses is to be now. */
   get paceFactor(): number {
+    if (this.isOnlyRead) return PACE_FACTOR;
     const isLive = this.#clock.monotonicMs() - this.#store.committedMs < LIVE_MS;
     const factor = PACE_FACTOR * Math.max(0, 1 - this.#bytes / this.#boundBytes / UNPACED_SHARE);
     return isLive ? Math.round(factor * 4) / 4 : 0;
@@ -115,6 +131,22 @@ export class Backlog {
       this.#log("the log's backlog is below half of its bound again: producers are not held back any more");
       this.#holdsProducers = false;
     }
+  }
+
+  #measured(): Rates {
+    const { sinceMs, writtenBytes, readBytes } = this.#rates;
+    const now = this.#now;
+    const seconds = (now.sinceMs - sinceMs) / 1_000;
+    if (seconds >= RATE_WINDOW_SECONDS) {
+      const writesPerSecond = (now.writtenBytes - writtenBytes) / seconds;
+      this.#rates = { ...now, writesPerSecond, readsPerSecond: (now.readBytes - readBytes) / seconds };
+    }
+    return this.#rates;
+  }
+
+  get #now(): Pick<Rates, "sinceMs" | "writtenBytes" | "readBytes"> {
+    const { wal, reader } = this.#store;
+    return { sinceMs: this.#clock.monotonicMs(), writtenBytes: wal.position, readBytes: reader.readBytes };
   }
 
   get #boundBytes(): number {

@@ -192,7 +192,7 @@ export class Storage {
       }
       if (file !== undefined) return () => this.#convert(file);
     }
-    if (this.#busy) return undefined;
+    if (this.#busy || this.backlog.isOnlyRead) return undefined;
     return this.#nextCompaction() ?? (this.#mergeDue ? () => this.#planAndMerge() : undefined);
   }
 

@@ -5,7 +5,8 @@
 
 /**
  * Each room, with the rooms it builds upon. It may import those, and all that they build upon. `main` (the file
- * `main.ts`) puts the parts together, `storage-worker` those of the storage worker; `io` is known to nothing but it and the command line.
+ * `main.ts`) puts the parts together, `storage-worker` and `reader-thread` those of
+ * two threads; `io` is known to nothing but these and the command line.
  */
 const BUILT_UPON = {
   base: [],
@@ -23,6 +24,7 @@ const BUILT_UPON = {
   io: ["ports"],
   main: ["http", "indexer", "query", "io"],
   "storage-worker": ["storage", "io"],
+  "reader-thread": ["log", "io"],
   cli: ["main"],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -53,6 +55,7 @@ export const MODULES: { readonly [R in Room]?: ReadonlySet<string> } = {
   http: new Set(["node:http", "node:stream"]),
   main: new Set(["node:process", "node:os", "node:module"]),
   "storage-worker": new Set(["node:process", "node:os", "node:worker_threads"]),
+  "reader-thread": new Set(["node:worker_threads"]),
   cli: new Set(["node:process", "node:os", "node:module"]),
 };
 

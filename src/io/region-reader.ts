@@ -1,0 +1,33 @@
+/** Reads a region, and goes over its records, with calls that wait: in a thread that has nothing else to do. */
+import fs from "node:fs";
+import path from "node:path";
+import type { RegionRead, RegionReadResult } from "../ports/region-reads.ts";
+
+/** Read and gone over before the next piece: it is in the processor's cache then. */
+const PIECE_BYTES = 256 * 1024;
+
+/**
+ * `folder`: what names are relative to. `recordsEnd`: where the intact records end that stand one behind the other from `at` on.
+ * @throws an error of the system
+ */
+export function readRegion(
+  folder: string,
+  request: RegionRead,
+  recordsEnd: (memory: Buffer, at: number, end: number) => number,
+): RegionReadResult {
+  const { name, memory, from, to, position } = request;
+  const fd = fs.openSync(path.join(folder, name), "r");
+  try {
+    let verifiedTo = request.recordAt;
+    let at = from;
+    while (at < to) {
+      const got = fs.readSync(fd, memory, at, Math.min(PIECE_BYTES, to - at), position + at - from);
+      if (got === 0) break;
+      at += got;
+      verifiedTo = recordsEnd(memory, verifiedTo, at);
+    }
+    return { readBytes: at - from, verifiedTo };
+  } finally {
+    fs.closeSync(fd);
+  }
+}

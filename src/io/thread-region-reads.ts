@@ -1,0 +1,130 @@
+/**
+ * Reads regions in a thread of their own, once there is so much to read that it pays: going over gigabytes would take a third
+ * of the time of the one thread that serves everybody. Until then, where no thread can be had, and what a thread
+ * could not read, is read in this one.
+ */
+import type { Child, ChildLauncher } from "../ports/child.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
+
+/** A thread costs as much processor time as reading this, and 15 MB of memory as long as it is there. */
+const WORTH_BYTES = 64 * 1024 * 1024;
+/** It ends when nothing was read for so long, or for twice as long. */
+const IDLE_MS = 30_000;
+
+/** What the thread is told. `read` without its memory, of which the thread has all. */
+export interface ReadRequest {
+  readonly id: number;
+  /** Where the region begins in the memory that is shared. */
+  readonly memoryAt: number;
+  readonly memoryBytes: number;
+  readonly read: Omit<RegionRead, "memory">;
+}
+
+/** `result` is missing when it could not be read. */
+export interface ReadAnswer {
+  readonly id: number;
+  readonly result?: RegionReadResult;
+}
+
+interface Pending {
+  readonly request: RegionRead;
+  readonly resolve: (result: RegionReadResult | Promise<RegionReadResult>) => void;
+}
+
+export class ThreadRegionReads implements RegionReads {
+  readonly #launcher: (memory: SharedArrayBuffer) => ChildLauncher;
+  readonly #here: RegionReads;
+  readonly #clock: Clock;
+  readonly #log: (line: string) => void;
+  #shared: SharedArrayBuffer | undefined;
+  #child: Child | undefined;
+  readonly #pending = new Map<number, Pending>();
+  #requests = 0;
+  /** Read since the last thread ended. */
+  #bytes = 0;
+  #wasUsed = false;
+  #closed = false;
+
+  /** `here`: the other way. `launcher`: of threads that have this memory. */
+  constructor(options: {
+    readonly launcher: (memory: SharedArrayBuffer) => ChildLauncher;
+    readonly here: RegionReads;
+    readonly clock: Clock;
+    readonly log: (line: string) => void;
+  }) {
+    this.#launcher = options.launcher;
+    this.#here = options.here;
+    this.#clock = options.clock;
+    this.#log = options.log;
+  }
+
+  allocate(sizeBytes: number): Buffer {
+    this.#shared = new SharedArrayBuffer(sizeBytes);
+    return Buffer.from(this.#shared);
+  }
+
+  read(request: RegionRead): Promise<RegionReadResult> {
+    this.#bytes += request.to - request.from;
+    this.#wasUsed = true;
+    if (this.#child === undefined && this.#bytes > WORTH_BYTES) this.#launch();
+    const child = this.#child;
+    if (child === undefined) return this.#here.read(request);
+    const id = (this.#requests += 1);
+    return new Promise((resolve) => {
+      this.#pending.set(id, { request, resolve });
+      const { memory, ...read } = request;
+      const message: ReadRequest = { id, memoryAt: memory.byteOffset, memoryBytes: memory.length, read };
+      child.send(message);
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#child?.end();
+  }
+
+  #launch(): void {
+    this.#bytes = 0;
+    if (this.#closed || this.#shared === undefined) return;
+    try {
+      const child = this.#launcher(this.#shared).launch({
+        message: (message) => this.#take(message as ReadAnswer),
+        ended: (reason) => this.#ended(child, reason),
+      });
+      this.#child = child;
+      this.#endWhenIdle(child);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#log(`warning: no thread for reading could be started: ${why}`);
+    }
+  }
+
+  #endWhenIdle(child: Child): void {
+    this.#wasUsed = false;
+    this.#clock.schedule(IDLE_MS, () => {
+      if (this.#child !== child) return;
+      if (this.#wasUsed || this.#pending.size > 0) return this.#endWhenIdle(child);
+      this.#child = undefined;
+      this.#bytes = 0;
+      child.end();
+    });
+  }
+
+  #take({ id, result }: ReadAnswer): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    pending.resolve(result ?? this.#here.read(pending.request));
+  }
+
+  /** Nothing is written into the memory any more then: what the thread had begun can be read again. */
+  #ended(child: Child, reason: string): void {
+    if (this.#child !== child) return;
+    this.#child = undefined;
+    this.#bytes = 0;
+    if (!this.#closed) this.#log(`warning: the thread that reads files ended (${reason})`);
+    for (const { request, resolve } of this.#pending.values()) resolve(this.#here.read(request));
+    this.#pending.clear();
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Reads large stretches of sealed files, and sees which records in them are what was written. Apart from `Disk` since going over
+ * that many bytes is work for another thread, where there is one.
+ */
+
+export interface RegionReads {
+  /** The memory of all regions, with anything in it. Asked for once. */
+  allocate(sizeBytes: number): Buffer;
+  /** @throws IoError */
+  read(request: RegionRead): Promise<RegionReadResult>;
+  /** Ends what it runs. Reads under way are done. */
+  close(): void;
+}
+
+export interface RegionRead {
+  readonly name: string;
+  /** Where in the file. */
+  readonly position: number;
+  /** A part of the memory that was allocated, from `from` to `to` of which is filled. */
+  readonly memory: Buffer;
+  readonly from: number;
+  readonly to: number;
+  /** Where in `memory` a record begins; what stands between that and `from` was read before. */
+  readonly recordAt: number;
+}
+
+export interface RegionReadResult {
+  /** Less than was asked for at the end of the file. */
+  readonly readBytes: number;
+  /** Up to here in `memory`, from `recordAt` on, there is one intact record after the other. */
+  readonly verifiedTo: number;
+}

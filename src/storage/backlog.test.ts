@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { WalFile } from "../log/wal-file.ts";
+import type { Store } from "../state/store.ts";
+import { Backlog } from "./backlog.ts";
+
+const MIB = 1024 * 1024;
+
+/** A backlog beside a store of which only figures are there. */
+function playedBacklog() {
+  const wal = { position: 0 };
+  const reader = { readBytes: 0 };
+  const closed: { readonly base: number; readonly end: number; readonly users: number }[] = [];
+  const broker = { "wal.backlog.max.bytes": 100 * MIB };
+  const store = { wal, reader, files: { closed }, state: { broker, partitionCount: 1 }, committedMs: -Infinity };
+  let nowMs = 0;
+  const clock = {
+    monotonicMs: () => nowMs,
+    wallMs: () => assert.fail("not asked"),
+    schedule: () => assert.fail("nothing waits"),
+    defer: () => assert.fail("nothing waits"),
+  };
+  const stuck = new Set<WalFile>();
+  const backlog = new Backlog({ store: store as unknown as Store, clock, log: () => undefined, stuck });
+  return {
+    backlog,
+    /** One second in which so many MiB are written, and so many read from files. */
+    second: (written: number, read: number): void => {
+      nowMs += 1_000;
+      wal.position += written * MIB;
+      reader.readBytes += read * MIB;
+      store.committedMs = written > 0 ? nowMs : store.committedMs;
+    },
+    /** So many MiB wait. */
+    waits: (mebibytes: number): void => {
+      closed.splice(0, 1, { base: 0, end: mebibytes * MIB, users: 1 });
+      backlog.look();
+    },
+  };
+}
+
+test("with nothing to do but the backlog, it is worked on at once and without pauses", () => {
+  const { backlog, second, waits } = playedBacklog();
+  waits(10);
+  second(0, 0);
+  assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [false, false]);
+  assert.deepEqual([backlog.conversionsAtOnce, backlog.paceFactor], [2, 0]);
+});
+
+test("a log that grows fast comes first, until a quarter of the bound is used", () => {
+  const { backlog, second, waits } = playedBacklog();
+  waits(10);
+  second(20, 0);
+  assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [true, false]);
+  assert.equal(backlog.conversionsAtOnce, 0);
+  assert.equal(backlog.paceFactor, 3.25);
+  waits(30);
+  assert.equal(backlog.conversionsAtOnce, 1);
+});
+
+test("who only reads much comes first, and nothing is begun, as long as the backlog is not near its bound", () => {
+  const { backlog, second, waits } = playedBacklog();
+  waits(60);
+  second(0.5, 20);
+  assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [true, true]);
+  assert.deepEqual([backlog.conversionsAtOnce, backlog.paceFactor], [0, 4]);
+  waits(80);
+  assert.equal(backlog.isOnlyRead, false, "producers would soon be held back");
+  assert.deepEqual([backlog.conversionsAtOnce, backlog.paceFactor], [1, 0]);
+  waits(60);
+  second(2, 20);
+  assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [true, false], "producers write as well");
+  assert.equal(backlog.conversionsAtOnce, 1);
+  second(0, 1);
+  assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [false, false], "it is over");
+});

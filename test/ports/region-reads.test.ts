@@ -1,0 +1,190 @@
+/** Regions are read in this thread or in one of their own, with the same result; and a thread that fails is not missed. */
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import { createNodeDisk } from "../../src/io/node-disk.ts";
+import { createThreadLauncher } from "../../src/io/node-thread.ts";
+import { type ReadRequest, ThreadRegionReads } from "../../src/io/thread-region-reads.ts";
+import { DiskRegionReads } from "../../src/log/disk-region-reads.ts";
+import { stateRecordBytes, writeStateRecord } from "../../src/log/wal-record.ts";
+import type { ChildEvents, ChildLauncher } from "../../src/ports/child.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { RegionRead, RegionReadResult, RegionReads } from "../../src/ports/region-reads.ts";
+
+const MIB = 1024 * 1024;
+const FIELD_BYTES = 1000;
+const RECORD_BYTES = stateRecordBytes(FIELD_BYTES);
+const RECORDS = 2000;
+
+/** Records of one size, one behind the other. */
+function recordsFile(): Buffer {
+  const bytes = Buffer.alloc(RECORDS * RECORD_BYTES);
+  for (let record = 0; record < RECORDS; record += 1) {
+    writeStateRecord(bytes, record * RECORD_BYTES, 1, [Buffer.alloc(FIELD_BYTES, record)]);
+  }
+  return bytes;
+}
+
+/** A clock whose time comes when it is told. */
+class TestClock implements Clock {
+  readonly due: (() => void)[] = [];
+  wallMs = (): number => 0;
+  monotonicMs = (): number => 0;
+  defer = (task: () => void): void => queueMicrotask(task);
+  schedule = (_delayMs: number, task: () => void): { cancel: () => void } => {
+    this.due.push(task);
+    return { cancel: () => this.due.splice(this.due.indexOf(task), 1) };
+  };
+  pass(): void {
+    for (const task of this.due.splice(0)) task();
+  }
+}
+
+/** Says what it was asked for. */
+class Here implements RegionReads {
+  readonly asked: RegionRead[] = [];
+  allocate = (sizeBytes: number): Buffer => Buffer.alloc(sizeBytes);
+  close = (): void => undefined;
+  read(request: RegionRead): Promise<RegionReadResult> {
+    this.asked.push(request);
+    return Promise.resolve({ readBytes: -1, verifiedTo: -1 });
+  }
+}
+
+/** A thread that a test plays. */
+class PlayedThread implements ChildLauncher {
+  readonly sent: ReadRequest[] = [];
+  launches = 0;
+  ends = 0;
+  events: ChildEvents | undefined;
+  launch(events: ChildEvents): ReturnType<ChildLauncher["launch"]> {
+    this.launches += 1;
+    this.events = events;
+    return { send: (message) => void this.sent.push(message as ReadRequest), end: () => void (this.ends += 1) };
+  }
+}
+
+function played() {
+  const [here, thread, clock, lines] = [new Here(), new PlayedThread(), new TestClock(), [] as string[]];
+  const log = (line: string): void => void lines.push(line);
+  const reads = new ThreadRegionReads({ launcher: () => thread, here, clock, log });
+  const memory = reads.allocate(64 * MIB);
+  const read = (): Promise<RegionReadResult> =>
+    reads.read({ name: "f", position: 0, memory, from: 0, to: 40 * MIB, recordAt: 0 });
+  return { here, thread, clock, lines, reads, read };
+}
+
+test("a thread gives what this one would: bytes, and how far they are what was written", async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "chronik-regions-"));
+  const ended = Promise.withResolvers<void>();
+  const launcher = (memory: SharedArrayBuffer): ChildLauncher => {
+    const threads = createThreadLauncher({
+      entry: new URL("../../src/reader-thread.ts", import.meta.url),
+      data: { folder, memory },
+      heapMegabytes: 32,
+    });
+    const launch: ChildLauncher["launch"] = (events) =>
+      threads.launch({ message: (message) => events.message(message), ended: () => ended.resolve() });
+    return { launch };
+  };
+  const here = new DiskRegionReads(createNodeDisk(folder));
+  const fromHere: RegionRead[] = [];
+  const watched: RegionReads = {
+    allocate: (sizeBytes) => here.allocate(sizeBytes),
+    read: (request) => {
+      fromHere.push(request);
+      return here.read(request);
+    },
+    close: () => here.close(),
+  };
+  const options = { launcher, here: watched, clock: new TestClock(), log: assert.fail };
+  const reads = new ThreadRegionReads(options);
+  try {
+    const bytes = recordsFile();
+    const damagedAt = 1500 * RECORD_BYTES;
+    bytes[damagedAt + 500]! ^= 1;
+    fs.writeFileSync(path.join(folder, "log"), bytes);
+    const memory = reads.allocate(72 * MIB);
+    // So much is asked for that the next one is for a thread.
+    const whole = { name: "log", position: 0, memory, from: 0, to: 65 * MIB, recordAt: 0 };
+    const all = await reads.read(whole);
+    assert.deepEqual(all, { readBytes: bytes.length, verifiedTo: damagedAt });
+    assert.equal(Buffer.compare(memory.subarray(0, bytes.length), bytes), 0);
+    assert.deepEqual(await here.read({ ...whole, memory: Buffer.alloc(memory.length) }), all);
+    // From the middle of a record on, whose first half was read before.
+    const half = 10 * RECORD_BYTES + 500;
+    memory.fill(0, half);
+    const rest = await reads.read({
+      ...whole,
+      position: half,
+      from: half,
+      recordAt: 10 * RECORD_BYTES,
+      to: half + MIB,
+    });
+    assert.equal(rest.readBytes, MIB);
+    assert.equal(rest.verifiedTo, Math.floor((half + MIB) / RECORD_BYTES) * RECORD_BYTES);
+    assert.deepEqual(fromHere, [], "all of it was read by the thread");
+    await assert.rejects(reads.read({ ...whole, name: "none" }), { code: "ENOENT" });
+    assert.equal(fromHere.length, 1, "what the thread could not read was tried here, which says why");
+  } finally {
+    reads.close();
+    await ended.promise;
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
+test("little is read without a thread; much by one, which ends when nothing is read any more", async () => {
+  const { here, thread, clock, read } = played();
+  await read();
+  assert.equal(thread.launches, 0);
+  assert.equal(here.asked.length, 1);
+  const pending = read();
+  assert.equal(thread.launches, 1);
+  thread.events!.message({ id: thread.sent[0]!.id, result: { readBytes: 7, verifiedTo: 5 } });
+  assert.deepEqual(await pending, { readBytes: 7, verifiedTo: 5 });
+  void read();
+  clock.pass();
+  assert.equal(thread.ends, 0, "one is under way");
+  thread.events!.message({ id: thread.sent[1]!.id, result: { readBytes: 7, verifiedTo: 5 } });
+  clock.pass();
+  assert.equal(thread.ends, 1);
+  await read();
+  assert.equal(thread.launches, 1, "it takes as much again to pay");
+  assert.equal(here.asked.length, 2);
+});
+
+test("what a thread had begun when it ended is read here, and its operator is told", async () => {
+  const { here, thread, lines, read } = played();
+  await read();
+  const pending = [read(), read()];
+  thread.events!.ended("out of memory");
+  await Promise.all(pending);
+  assert.equal(here.asked.length, 3);
+  assert.deepEqual(lines, ["warning: the thread that reads files ended (out of memory)"]);
+  thread.events!.message({ id: thread.sent[0]!.id, result: { readBytes: 7, verifiedTo: 5 } }); // too late: ignored
+});
+
+test("where no thread can be had, all is read here", async () => {
+  const { here, lines, thread, read } = played();
+  thread.launch = () => {
+    throw new Error("no thread to spare");
+  };
+  await read();
+  await read();
+  assert.equal(here.asked.length, 2);
+  assert.deepEqual(lines, ["warning: no thread for reading could be started: no thread to spare"]);
+});
+
+test("once it is closed no thread begins, and the end of one is no news", async () => {
+  const { thread, lines, reads, read } = played();
+  await read();
+  void read();
+  reads.close();
+  thread.events!.ended("it was told to");
+  assert.deepEqual(lines, []);
+  await read();
+  await read();
+  assert.equal(thread.launches, 1);
+});
