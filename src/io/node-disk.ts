@@ -7,9 +7,9 @@
 import fs from "node:fs";
 import path from "node:path";
 import { type Disk, type DiskFile, IoError, type SyncedFile, type SyncedWrites } from "../ports/disk.ts";
+import { directWrites } from "./direct-writes.ts";
 import { checkFileName, checkFolderName } from "./disk-name.ts";
 import { ioError } from "./io-error.ts";
-import { syncedWriteFlags } from "./synced-writes.ts";
 
 /** The most buffers one `writev` takes (IOV_MAX of Linux and macOS). */
 const MAX_PARTS_PER_WRITE = 1024;
@@ -21,7 +21,7 @@ export function createNodeDisk(folder: string, options: NodeDiskOptions = {}): D
 
 export interface NodeDiskOptions {
   /** false: synced writes in two steps. For tests of the other way. */
-  readonly syncedWrites?: boolean;
+  readonly directWrites?: boolean;
 }
 
 type Done<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
@@ -38,11 +38,11 @@ function call<T = void>(start: (done: Done<T>) => void): Promise<T> {
 
 class NodeDisk implements Disk {
   readonly #root: string;
-  readonly #hasSyncedWrites: boolean;
+  readonly #mayWriteDirectly: boolean;
 
   constructor(root: string, options: NodeDiskOptions) {
     this.#root = root;
-    this.#hasSyncedWrites = options.syncedWrites !== false;
+    this.#mayWriteDirectly = options.directWrites !== false;
   }
 
   async open(name: string, access: "read" | "readWrite"): Promise<DiskFile> {
@@ -54,8 +54,8 @@ class NodeDisk implements Disk {
   }
 
   async syncedWrites(folder: string): Promise<SyncedWrites> {
-    const flags = this.#hasSyncedWrites ? syncedWriteFlags(this.#folderPath(folder)) : undefined;
-    if (flags === undefined) {
+    const direct = this.#mayWriteDirectly ? directWrites(this.#folderPath(folder)) : undefined;
+    if (direct === undefined) {
       return {
         alignmentBytes: 1,
         allocate: (sizeBytes) => Buffer.allocUnsafeSlow(sizeBytes),
@@ -63,10 +63,10 @@ class NodeDisk implements Disk {
         open: (name) => this.open(name, "read"),
       };
     }
-    const { alignmentBytes, createFlags, createDirectFlags, openFlags } = flags;
+    const { alignmentBytes, createFlags, openFlags } = direct;
     return {
-      ...flags,
-      create: (name, pastMemory) => this.#openFile("create", name, pastMemory ? createDirectFlags : createFlags),
+      ...direct,
+      create: (name) => this.#openFile("create", name, createFlags),
       // Of a folder that lies on another device, which cannot do this.
       open: (name) =>
         this.#openFile("open", name, openFlags, alignmentBytes).catch((error: unknown) => {

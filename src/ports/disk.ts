@@ -54,19 +54,16 @@ export interface DiskFile {
 }
 
 /**
- * Writing and syncing in one, which costs less than each after the other, and reading what really is on the disk, past the
- * system's memory where that is possible. Both are aligned: the position and the length of each part are multiples of
- * `alignmentBytes`, and each part lies in memory of `allocate`, at a multiple from its start.
+ * Writing and syncing in one, which costs less than each after the other, and reading what nobody will want again so soon.
+ * Both go past the system's memory where that is possible, and must be aligned: the position and the length of each part are
+ * multiples of `alignmentBytes`, and each part lies in memory of `allocate`, at a multiple from its start.
  */
 export interface SyncedWrites {
   /** A power of two; 1 where nothing need be aligned. */
   readonly alignmentBytes: number;
   readonly allocate: (sizeBytes: number) => Buffer;
-  /**
-   * Creates an empty file. `conflict` when the name exists. Its name is durable as that of any other. `pastMemory`: what is written
-   * need not stay in the system's memory, since nobody will read it soon.
-   */
-  create(name: string, pastMemory?: boolean): Promise<SyncedFile>;
+  /** Creates an empty file. `conflict` when the name exists. Its name is durable as that of any other. */
+  create(name: string): Promise<SyncedFile>;
   /** Opens an existing file for such reads only. `notFound` when there is none. */
   open(name: string): Promise<DiskFile>;
 }

@@ -12,7 +12,7 @@ function playedBacklog() {
   const reader = { readBytes: 0 };
   const closed: { readonly base: number; readonly end: number; readonly users: number }[] = [];
   const broker = { "wal.backlog.max.bytes": 100 * MIB };
-  const store = { wal, reader, files: { closed }, state: { broker, partitionCount: 1 }, committedMs: -Infinity };
+  const store = { wal, reader, files: { closed }, state: { broker }, committedMs: -Infinity };
   let nowMs = 0;
   const clock = {
     monotonicMs: () => nowMs,
@@ -44,7 +44,7 @@ test("with nothing to do but the backlog, it is worked on at once and without pa
   waits(10);
   second(0, 0);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [false, false]);
-  assert.deepEqual([backlog.conversionsAtOnce, backlog.paceFactor], [2, 0]);
+  assert.deepEqual([backlog.mayConvert, backlog.paceFactor], [true, 0]);
 });
 
 test("a log that grows fast comes first, until a quarter of the bound is used", () => {
@@ -52,10 +52,10 @@ test("a log that grows fast comes first, until a quarter of the bound is used", 
   waits(10);
   second(20, 0);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [true, false]);
-  assert.equal(backlog.conversionsAtOnce, 0);
+  assert.equal(backlog.mayConvert, false);
   assert.equal(backlog.paceFactor, 3.25);
   waits(30);
-  assert.equal(backlog.conversionsAtOnce, 1);
+  assert.equal(backlog.mayConvert, true);
 });
 
 test("who only reads much comes first, and nothing is begun, as long as the backlog is not near its bound", () => {
@@ -63,14 +63,14 @@ test("who only reads much comes first, and nothing is begun, as long as the back
   waits(60);
   second(0.5, 20);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [true, true]);
-  assert.deepEqual([backlog.conversionsAtOnce, backlog.paceFactor], [0, 4]);
+  assert.deepEqual([backlog.mayConvert, backlog.paceFactor], [false, 4]);
   waits(80);
   assert.equal(backlog.isOnlyRead, false, "producers would soon be held back");
-  assert.deepEqual([backlog.conversionsAtOnce, backlog.paceFactor], [1, 0]);
+  assert.deepEqual([backlog.mayConvert, backlog.paceFactor], [true, 0]);
   waits(60);
   second(2, 20);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [true, false], "producers write as well");
-  assert.equal(backlog.conversionsAtOnce, 1);
+  assert.equal(backlog.mayConvert, true);
   second(0, 1);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [false, false], "it is over");
 });

@@ -6,16 +6,12 @@ import type { WalFile } from "../log/wal-file.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Store } from "../state/store.ts";
 
-/** Files that become segments at the same time, while the log is not busy: each takes the memory of a whole file. */
-const CONVERSIONS_AT_ONCE = 2;
-/** With more of them, one file after the other. */
-const MANY_PARTITIONS = 50_000;
 /** With more than this written to the log, or read from files, clients have the disk and the processors for themselves, until ... */
 const BUSY_BYTES_PER_SECOND = 16 * 1024 * 1024;
 /** ... this share of the bound is used. */
 const BUSY_SHARE = 1 / 4;
 /** How long what clients write and read is measured. */
-const RATE_WINDOW_SECONDS = 1;
+const RATE_WINDOW_SECONDS = 0.25;
 /** Only a log that grows more slowly lets everything wait for readers, and only up to this share of the bound. */
 const FEW_BYTES_PER_SECOND = 1024 * 1024;
 const URGENT_SHARE = 3 / 4;
@@ -100,12 +96,10 @@ export class Backlog {
     return this.isBusy && this.#rates.writesPerSecond < FEW_BYTES_PER_SECOND;
   }
 
-  /** How many files may become segments at the same time now. */
-  get conversionsAtOnce(): number {
-    if (this.isOnlyRead) return 0;
-    if (this.isBusy) return this.#bytes / this.#boundBytes < BUSY_SHARE ? 0 : 1;
-    // What a worker remembers of a file grows with the partitions in it.
-    return this.#store.state.partitionCount > MANY_PARTITIONS ? 1 : CONVERSIONS_AT_ONCE;
+  /** Whether a file may become a segment now. */
+  get mayConvert(): boolean {
+    if (this.isOnlyRead) return false;
+    return !this.isBusy || this.#bytes / this.#boundBytes >= BUSY_SHARE;
   }
 
   /** How much longer than its work on the disk each of the worker's pauses is to be now. */

@@ -57,7 +57,7 @@ export function pacedDisk(disk: Disk, pace: Pace): Disk {
       const writes = await disk.syncedWrites(folder);
       return {
         ...writes,
-        create: async (name, pastMemory) => pacedWrites(await writes.create(name, pastMemory), pace),
+        create: async (name) => pacedWrites(await writes.create(name), pace),
         open: async (name) => paced(await writes.open(name)),
       };
     },

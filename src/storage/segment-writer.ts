@@ -44,10 +44,10 @@ export class SegmentOutput {
   }
 
   create(name: string): Promise<SyncedFile> {
-    return this.#writes.create(name, true);
+    return this.#writes.create(name);
   }
 
-  /** Opens a file to be read from the disk, past the system's memory: alignment is as for writes, memory as that of windows. */
+  /** Opens a file to be read past the system's memory: alignment is as for writes, memory as that of windows. */
   open(name: string): Promise<DiskFile> {
     return this.#writes.open(name);
   }

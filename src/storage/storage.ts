@@ -185,7 +185,8 @@ export class Storage {
 
   #next(): (() => Promise<void>) | undefined {
     if (this.#isAlone) return undefined;
-    if (this.#converting.size < this.backlog.conversionsAtOnce) {
+    // One at a time: a second one would want the same thread, and the memory of another whole file.
+    if (this.#converting.size === 0 && this.backlog.mayConvert) {
       const file = this.#nextFile();
       if (file !== undefined && this.#attempts.needsWorkerAlone([file])) {
         return this.#busy ? undefined : () => this.#alone(this.#convert(file));
