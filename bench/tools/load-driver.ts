@@ -32,8 +32,7 @@ export async function driverProduce(
   });
 }
 
-/** Reads a topic to its end: so many readers at once, each all of it. */
-/** Each of so many `readers` reads everything, over so many connections, as a group of so many consumers would. */
+/** Reads a topic to its end. Each of so many `readers` reads everything, over so many connections, as a group of so many consumers would. */
 export async function driverFetch(
   broker: Broker,
   topic: string,

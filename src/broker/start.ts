@@ -28,6 +28,7 @@ export interface BrokerPorts {
   readonly network: Network;
   /** Launches storage workers. */
   readonly storageWorker: ChildLauncher;
+  /** Reads large stretches of files; by means of the disk, in this thread, when there is no other way. */
   readonly regionReads?: RegionReads;
 }
 

@@ -7,7 +7,7 @@ import type { Child, ChildLauncher } from "../ports/child.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 
-/** A thread costs as much processor time as reading this, and 15 MB of memory as long as it is there. */
+/** A thread costs as much processor time as reading this, and 17 MB of memory as long as it is there. */
 const WORTH_BYTES = 64 * 1024 * 1024;
 /** It ends when nothing was read for so long, or for twice as long. */
 const IDLE_MS = 30_000;
