@@ -9,6 +9,8 @@ import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-
 
 /** A thread costs as much processor time as reading this, and 17 MB of memory as long as it is there. */
 const WORTH_BYTES = 64 * 1024 * 1024;
+/** Behind a thread that failed so much is read without one: the next may fail as well. */
+const RETRY_BYTES = 4 * 1024 * 1024 * 1024;
 /** It ends when nothing was read for so long, or for twice as long. */
 const IDLE_MS = 30_000;
 
@@ -95,6 +97,7 @@ export class ThreadRegionReads implements RegionReads {
       this.#child = child;
       this.#endWhenIdle(child);
     } catch (error) {
+      this.#bytes = WORTH_BYTES - RETRY_BYTES;
       const why = error instanceof Error ? error.message : String(error);
       this.#log(`warning: no thread for reading could be started: ${why}`);
     }
@@ -122,7 +125,7 @@ export class ThreadRegionReads implements RegionReads {
   #ended(child: Child, reason: string): void {
     if (this.#child !== child) return;
     this.#child = undefined;
-    this.#bytes = 0;
+    this.#bytes = WORTH_BYTES - RETRY_BYTES;
     if (!this.#closed) this.#log(`warning: the thread that reads files ended (${reason})`);
     for (const { request, resolve } of this.#pending.values()) resolve(this.#here.read(request));
     this.#pending.clear();

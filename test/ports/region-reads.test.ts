@@ -164,6 +164,10 @@ test("what a thread had begun when it ended is read here, and its operator is to
   assert.equal(here.asked.length, 3);
   assert.deepEqual(lines, ["warning: the thread that reads files ended (out of memory)"]);
   thread.events!.message({ id: thread.sent[0]!.id, result: { readBytes: 7, verifiedTo: 5 } }); // too late: ignored
+  for (let reads = 0; reads < 50; reads += 1) await read();
+  assert.equal(thread.launches, 1, "what may fail again is not tried again at once");
+  for (let reads = 0; reads < 100; reads += 1) void read();
+  assert.equal(thread.launches, 2);
 });
 
 test("where no thread can be had, all is read here", async () => {
@@ -171,9 +175,8 @@ test("where no thread can be had, all is read here", async () => {
   thread.launch = () => {
     throw new Error("no thread to spare");
   };
-  await read();
-  await read();
-  assert.equal(here.asked.length, 2);
+  for (let reads = 0; reads < 50; reads += 1) await read();
+  assert.equal(here.asked.length, 50);
   assert.deepEqual(lines, ["warning: no thread for reading could be started: no thread to spare"]);
 });
 
