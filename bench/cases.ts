@@ -52,6 +52,7 @@ export const CASES: readonly BenchCase[] = [
   tailCase({ name: "tail-1k", suite: "quick", megabytesPerSecond: 50, readers: 1, seconds: 20 }),
   tailCase({ name: "tail-1k-10", suite: "standard", megabytesPerSecond: 20, readers: 10, seconds: 20 }),
   idleConsumersCase({ name: "idle-consumers", suite: "standard", consumers: 1000 }),
+  producerCase({ name: "producer-1k-long", suite: "full", recordCount: 20_000_000, ...KIBIBYTE }),
   killCase({ name: "kill", suite: "full", recordCount: 10_000_000, ...KIBIBYTE }),
   soakCase({ name: "soak", suite: "full", megabytesPerSecond: 50, readers: 2, seconds: 600, intervalSeconds: 60 }),
 ];

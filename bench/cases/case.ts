@@ -1,4 +1,5 @@
 /** What all cases are made of. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Broker } from "../brokers/broker.ts";
 import { createTopic } from "../load/topic.ts";
 import type { CaseResult } from "../metrics.ts";
@@ -36,13 +37,32 @@ export interface Load extends Omit<ProduceLoad, "topic" | "topics"> {
  */
 const SETTLING = { recordsPerPartition: 2, recordSizeBytes: 8192 };
 
-/** Creates the topic and settles it; then the disk comes to rest. */
+/** A broker is at rest when it has taken no more than this share of a processor, so often in a row. */
+const REST_SHARE = 0.1;
+const REST_LOOKS = 3;
+const LOOK_SECONDS = 0.5;
+const REST_DEADLINE_SECONDS = 300;
+
+/** Waits until neither the disk nor the broker has to do with what was done before. @throws Error when that takes too long. */
+export async function comeToRest(broker: Broker): Promise<void> {
+  await settleDisk();
+  let before = broker.usage();
+  for (let quiet = 0, looks = 0; quiet < REST_LOOKS; looks += 1) {
+    if (looks * LOOK_SECONDS > REST_DEADLINE_SECONDS) throw new Error("the broker does not come to rest");
+    await delay(LOOK_SECONDS * 1000);
+    const now = broker.usage();
+    quiet = now.cpuSeconds - before.cpuSeconds <= REST_SHARE * LOOK_SECONDS ? quiet + 1 : 0;
+    before = now;
+  }
+}
+
+/** Creates the topic and settles it; then the broker and the disk come to rest. */
 export async function prepare(broker: Broker, load: Load, scale: number): Promise<ProduceLoad> {
   const { name: topic, partitions, recordSizeBytes } = load;
   await createTopic(broker.endpoint, topic, partitions);
   const first = { topic, partitions, ...SETTLING, recordCount: SETTLING.recordsPerPartition * partitions };
   await driverProduce(broker, first, { batchSizeBytes: 1, partitionsPerRequest: 1 });
-  await settleDisk();
+  await comeToRest(broker);
   return { topic, partitions, recordSizeBytes, recordCount: Math.ceil(load.recordCount * scale) };
 }
 

@@ -5,8 +5,17 @@ import { createTopic } from "../load/topic.ts";
 import { consumerPerformance } from "../tools/kafka.ts";
 import { librdkafkaConsume } from "../tools/librdkafka.ts";
 import { besideIdleConsumers, driverFetch, driverTail } from "../tools/load-driver.ts";
-import { type ProduceLoad, settleDisk, type ToolRun } from "../tools/run.ts";
-import { type BenchCase, fill, type Load, measured, prepare, SMALL_BATCH_BYTES, type Suite } from "./case.ts";
+import type { ProduceLoad, ToolRun } from "../tools/run.ts";
+import {
+  type BenchCase,
+  comeToRest,
+  fill,
+  type Load,
+  measured,
+  prepare,
+  SMALL_BATCH_BYTES,
+  type Suite,
+} from "./case.ts";
 
 /** Longer than Chronik's log waits (30 s) before it turns what the cases before have left into segments. */
 const SETTLE_SECONDS = 60;
@@ -94,7 +103,7 @@ export function idleConsumersCase(options: { name: string; suite: Suite; consume
     cold: false,
     run: async (broker, scale) => {
       await createTopic(broker.endpoint, name, consumers);
-      await settleDisk();
+      await comeToRest(broker);
       return besideIdleConsumers(broker, { topic: name, partitions: consumers, consumers }, async () => {
         await delay(SETTLE_SECONDS * scale * 1000);
         return measureIdle(broker, IDLE_SECONDS);

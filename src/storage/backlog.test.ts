@@ -31,9 +31,9 @@ function playedBacklog() {
       reader.readBytes += read * MIB;
       store.committedMs = written > 0 ? nowMs : store.committedMs;
     },
-    /** So many MiB wait. */
-    waits: (mebibytes: number): void => {
-      closed.splice(0, 1, { base: 0, end: mebibytes * MIB, users: 1 });
+    /** So many MiB wait, of so many ranges. */
+    waits: (mebibytes: number, ranges = 1): void => {
+      closed.splice(0, 1, { base: 0, end: mebibytes * MIB, users: ranges });
       backlog.look();
     },
   };
@@ -56,6 +56,21 @@ test("a log that grows fast comes first, until a quarter of the bound is used", 
   assert.equal(backlog.paceFactor, 3.25);
   waits(30);
   assert.equal(backlog.mayConvert, true);
+});
+
+test("a log that grows fast comes first only as long as what waits needs little memory", () => {
+  const { backlog, second, waits } = playedBacklog();
+  second(20, 0);
+  waits(10, 90_000);
+  assert.equal(backlog.mayConvert, false);
+  waits(10, 110_000);
+  assert.equal(backlog.mayConvert, true);
+  waits(10, 200_000);
+  assert.deepEqual(
+    [backlog.paceFactor, backlog.delayMs],
+    [0, 0],
+    "as fast as it can; but producers are not held back for it",
+  );
 });
 
 test("who only reads much comes first, and nothing is begun, as long as the backlog is not near its bound", () => {

@@ -8,8 +8,9 @@ import type { Store } from "../state/store.ts";
 
 /** With more than this written to the log, or read from files, clients have the disk and the processors for themselves, until ... */
 const BUSY_BYTES_PER_SECOND = 16 * 1024 * 1024;
-/** ... this share of the bound is used. */
+/** ... this share of the bound is used, or of the memory that what waits may have: a range of a partition in a file has 250 bytes of it. */
 const BUSY_SHARE = 1 / 4;
+const RANGES_BOUND = 400_000;
 /** How long what clients write and read is measured. */
 const RATE_WINDOW_SECONDS = 0.25;
 /** Only a log that grows more slowly lets everything wait for readers, and only up to this share of the bound. */
@@ -42,6 +43,7 @@ export class Backlog {
   readonly #stuck: ReadonlySet<WalFile>;
   /** Of the last look. */
   #bytes = 0;
+  #ranges = 0;
   #holdsProducers = false;
   /** How much clients wrote and read lately. */
   #rates: Rates;
@@ -99,14 +101,14 @@ export class Backlog {
   /** Whether a file may become a segment now. */
   get mayConvert(): boolean {
     if (this.isOnlyRead) return false;
-    return !this.isBusy || this.#bytes / this.#boundBytes >= BUSY_SHARE;
+    return !this.isBusy || this.#use >= BUSY_SHARE;
   }
 
   /** How much longer than its work on the disk each of the worker's pauses is to be now. */
   get paceFactor(): number {
     if (this.isOnlyRead) return PACE_FACTOR;
     const isLive = this.#clock.monotonicMs() - this.#store.committedMs < LIVE_MS;
-    const factor = PACE_FACTOR * Math.max(0, 1 - this.#bytes / this.#boundBytes / UNPACED_SHARE);
+    const factor = PACE_FACTOR * Math.max(0, 1 - this.#use / UNPACED_SHARE);
     return isLive ? Math.round(factor * 4) / 4 : 0;
   }
 
@@ -116,6 +118,8 @@ export class Backlog {
    */
   look(): void {
     this.#bytes = this.bytes;
+    this.#ranges = 0;
+    for (const file of this.#store.files.closed) if (this.#waits(file)) this.#ranges += file.users;
     if (!this.#holdsProducers && this.isFull) {
       this.#log(
         `warning: ${this.#bytes} bytes of log wait for becoming segments (wal.backlog.max.bytes): producers are held back`,
@@ -141,6 +145,11 @@ export class Backlog {
   get #now(): Pick<Rates, "sinceMs" | "writtenBytes" | "readBytes"> {
     const { wal, reader } = this.#store;
     return { sinceMs: this.#clock.monotonicMs(), writtenBytes: wal.position, readBytes: reader.readBytes };
+  }
+
+  /** How much of what may wait does. */
+  get #use(): number {
+    return Math.max(this.#bytes / this.#boundBytes, this.#ranges / RANGES_BOUND);
   }
 
   get #boundBytes(): number {

@@ -23,8 +23,8 @@ export const STORAGE = {
     { min: 1, or: -1 },
   ),
   "wal.backlog.max.bytes": long(
-    4096 * MIB,
-    "Sealed files that wait for becoming segments. Producers are slowed from half of it on, and stopped at all of it.",
+    16384 * MIB,
+    "Sealed files that wait for becoming segments. While clients are busy they wait up to a quarter of it. Producers are slowed from half of it on, and stopped at all of it.",
     { min: MIB },
   ),
   "segment.delete.delay.ms": long(60000, "How long a segment stays after nothing refers to it any more.", { min: 0 }),
