@@ -163,6 +163,13 @@ export class SimDisk implements Disk {
           name,
           () => new SimSyncedFile(this, this.fileSystem.create(name), { name, checkAligned }),
         ),
+      reuse: async (from, name) => {
+        await this.rename(from, name);
+        const file = await this.open(name, "readWrite");
+        await file.sync();
+        await file.close();
+        return new SimSyncedFile(this, this.fileSystem.file(name), { name, checkAligned });
+      },
       open: async (name) => {
         const file = await this.open(name, "read");
         return wrappedFile(file, {

@@ -87,6 +87,7 @@ function gated(disk: Disk, gate: Gate): Disk {
         return {
           ...writes,
           create: (name) => gate(async () => gatedSynced(await writes.create(name), gate)),
+          reuse: (from, name) => gate(async () => gatedSynced(await writes.reuse(from, name), gate)),
           open: (name) => gate(async () => gatedFile(await writes.open(name), gate)),
         };
       }),

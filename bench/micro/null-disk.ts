@@ -40,6 +40,9 @@ export function nullDisk(): Disk {
         sizes.set(name, 0);
         return { write: async (parts, position) => written(name, parts, position), close: async () => {} };
       },
+      reuse: async () => {
+        throw new Error("nothing is kept to be written over");
+      },
       open: async (name) => {
         existing(name);
         return file(name);

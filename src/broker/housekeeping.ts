@@ -60,7 +60,12 @@ export class Housekeeping {
     const { store, disk, log } = this.#broker;
     const floor = store.state.broker["wal.min.free.bytes"];
     const position = store.wal.position;
-    const freeBytes = await disk.freeBytes();
+    let freeBytes = await disk.freeBytes();
+    const { recycled } = store.files;
+    if (freeBytes < floor + recycled.bytes) {
+      await store.files.giveUpRecycled();
+      freeBytes = await disk.freeBytes();
+    }
     this.#broker.freeBytes = freeBytes;
     const low = freeBytes < floor;
     this.#broker.spaceEnd = floor === 0 ? Number.POSITIVE_INFINITY : position + freeBytes - floor;

@@ -7,6 +7,7 @@ import type { Problem } from "./wal-check.ts";
 const OTHERS: Readonly<Record<OtherFile["kind"], string>> = {
   unknown: "belongs to nothing: it is being written now, or an interrupted job or somebody else has left it",
   aside: "was set aside by a start, and is not read",
+  recycled: "",
   index: "",
   snapshot: "",
 };

@@ -29,6 +29,7 @@ const WAL_NAMES: Readonly<Record<WalState, string>> = {
 const OTHER_NAMES: Readonly<Record<OtherFile["kind"], string>> = {
   index: "indexes of the log",
   snapshot: "snapshots",
+  recycled: "of the log, to be written over",
   aside: "set aside by a start",
   unknown: "belonging to nothing",
 };
@@ -114,7 +115,7 @@ export function filesLines({ wal, segments, others }: FilesReport): readonly str
     row(`segments of level ${level}`, used.filter((each) => each.level === level).map(sizesOf));
   const unused = segments.filter(({ state }) => state === "unused").map(({ segment }) => sizesOf(segment));
   row("segments of no more use", unused);
-  for (const kind of ["index", "snapshot", "aside", "unknown"] as const)
+  for (const kind of ["index", "snapshot", "recycled", "aside", "unknown"] as const)
     row(
       OTHER_NAMES[kind],
       others.filter((other) => other.kind === kind),

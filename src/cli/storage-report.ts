@@ -2,6 +2,7 @@
 import { isReadFailure } from "../log/corruption.ts";
 import type { FileRange } from "../log/log-file.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
+import { isRecycled } from "../log/recycled-files.ts";
 import { SEGMENT_FOLDER, Segment } from "../log/segment.ts";
 import { SNAPSHOT_FOLDER } from "../log/snapshot.ts";
 import { WAL_FOLDER, WalFile } from "../log/wal-file.ts";
@@ -55,7 +56,7 @@ export interface SegmentReport {
 export interface OtherFile {
   /** With its folder. */
   readonly name: string;
-  readonly kind: "index" | "snapshot" | "aside" | "unknown";
+  readonly kind: "index" | "snapshot" | "recycled" | "aside" | "unknown";
   readonly bytes: number;
 }
 
@@ -140,6 +141,7 @@ const NEXT_SNAPSHOT = `${SNAPSHOT_FOLDER}/next.tmp`;
 function kindOf(name: string, ownIndexes: ReadonlySet<string>): OtherFile["kind"] {
   if (ownIndexes.has(name)) return "index";
   if (SNAPSHOT.test(name) || name === NEXT_SNAPSHOT) return "snapshot";
+  if (isRecycled(name)) return "recycled";
   return ASIDE.test(name) ? "aside" : "unknown";
 }
 

@@ -89,7 +89,8 @@ class FileCheck {
   }
 
   add(item: WalItem): void {
-    if (item.kind !== "torn" && item.kind !== "cut") this.#chain.end = this.#base + item.at + item.bytes;
+    if (item.kind !== "torn" && item.kind !== "cut" && item.kind !== "old")
+      this.#chain.end = this.#base + item.at + item.bytes;
     switch (item.kind) {
       case "group":
         this.#addGroup(item, item.header);
@@ -105,6 +106,7 @@ class FileCheck {
         this.#addOffsets(item, "", { first: item.record.offset, end: item.record.offset + 1 });
         break;
       case "filler":
+      case "old":
       case "segment":
       case "range":
       case "padding":

@@ -70,6 +70,10 @@ function linesOf(item: WalItem): readonly Line[] {
       const what = "cut off by a start, and going on in the next file";
       return [{ kind: "cut", text: `${item.bytes} bytes, ${what}`, fields: {} }];
     }
+    case "old": {
+      const what = "of the file that this one was before, to be written over";
+      return [{ kind: "old", text: `${item.bytes} bytes, ${what}`, fields: {} }];
+    }
     case "segment":
       return [segmentLine(item)];
     case "range":

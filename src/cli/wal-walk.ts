@@ -60,6 +60,8 @@ export type WalItem = Place &
     | { readonly kind: "torn" }
     /** Cut off by a start, which went on in another file: it counts no more. */
     | { readonly kind: "cut" }
+    /** What the file held before it was the log's: it is written over. */
+    | { readonly kind: "old" }
     | SegmentItem
   );
 
@@ -184,7 +186,9 @@ async function* groupItems(
     if (isLast && !(at === 0 && stranger !== undefined)) {
       durable ??= Math.max(knownDurable, await statedDurable(scanner, next));
       if (base + at >= durable) {
-        yield { kind: "torn", at, bytes: limit - at };
+        const tornTo = await scanner.tornEnd(at);
+        if (tornTo > at) yield { kind: "torn", at, bytes: tornTo - at };
+        if (tornTo < limit) yield { kind: "old", at: tornTo, bytes: limit - tornTo };
         return;
       }
     }

@@ -25,6 +25,8 @@ declare const WebAssembly: {
 export interface DirectWrites extends Pick<SyncedWrites, "alignmentBytes" | "allocate"> {
   /** Creates a file for such writes; fails when it exists. */
   readonly createFlags: number;
+  /** Opens a file for such writes. */
+  readonly reuseFlags: number;
   /** Opens a file for such reads. */
   readonly openFlags: number;
 }
@@ -40,7 +42,13 @@ export function directWrites(folder: string): DirectWrites | undefined {
     const alignmentBytes = ALIGNMENTS.find((alignment) => canWrite(probe, flags, alignment));
     fs.rmSync(probe, { force: true });
     if (alignmentBytes === undefined) return undefined;
-    return { alignmentBytes, allocate: alignedBuffer, createFlags: flags | O_EXCL, openFlags: O_RDONLY | O_DIRECT };
+    return {
+      alignmentBytes,
+      allocate: alignedBuffer,
+      createFlags: flags | O_EXCL,
+      reuseFlags: flags & ~O_CREAT,
+      openFlags: O_RDONLY | O_DIRECT,
+    };
   } catch {
     return undefined; // whatever it is: the other way works wherever any file does
   }

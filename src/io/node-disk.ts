@@ -60,13 +60,21 @@ class NodeDisk implements Disk {
         alignmentBytes: 1,
         allocate: (sizeBytes) => Buffer.allocUnsafeSlow(sizeBytes),
         create: async (name) => new WriteAndSync(await this.create(name), this.#filePath(name)),
+        reuse: async (from, name) => {
+          await this.rename(from, name);
+          return new WriteAndSync(await synced(await this.open(name, "readWrite")), this.#filePath(name));
+        },
         open: (name) => this.open(name, "read"),
       };
     }
-    const { alignmentBytes, createFlags, openFlags } = direct;
+    const { alignmentBytes, createFlags, reuseFlags, openFlags } = direct;
     return {
       ...direct,
       create: (name) => this.#openFile("create", name, createFlags),
+      reuse: async (from, name) => {
+        await this.rename(from, name);
+        return synced(await this.#openFile("open", name, reuseFlags));
+      },
       // Of a folder that lies on another device, which cannot do this.
       open: (name) =>
         this.#openFile("open", name, openFlags, alignmentBytes).catch((error: unknown) => {
@@ -251,6 +259,11 @@ class WriteAndSync implements SyncedFile {
     this.#closed ??= Promise.allSettled(this.#inFlight).then(() => this.#file.close());
     return this.#closed;
   }
+}
+
+async function synced(file: DiskFile): Promise<DiskFile> {
+  await file.sync();
+  return file;
 }
 
 async function attempt<T>(operation: string, subject: string, work: () => Promise<T>): Promise<T> {

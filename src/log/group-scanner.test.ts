@@ -22,7 +22,7 @@ interface GroupFields {
 function group(payload: Buffer, { position, incarnation = INCARNATION, crc = crc32c(payload) }: GroupFields): Buffer {
   const header = Buffer.alloc(GROUP_HEADER_BYTES);
   const rest = { durablePosition: 0, previousStatePosition: 0, lengthBytes: payload.length, crc };
-  writeGroupHeader(header, 0, { position, incarnation, ...rest });
+  writeGroupHeader(header, 0, { wasOther: false, position, incarnation, ...rest });
   return Buffer.concat([header, payload]);
 }
 

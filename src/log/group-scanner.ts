@@ -2,8 +2,8 @@
  * Reads the groups of one WAL file in order, and says where bytes are not a group.
  *
  * A group counts only whole: its header and bytes intact, at its own position, with the incarnation of its file. So bytes
- * inside a producer's value, or left over from an earlier life of the disk, never pass for one. The reader moves by the
- * bytes it consumed. Memory: one chunk, or one group when that is larger.
+ * inside a producer's value, or left over from what the file was before (`recycled-files.ts`), never pass for one. The reader moves
+ * by the bytes it consumed. Memory: one chunk, or one group when that is larger.
  */
 import { crc32c } from "../base/crc32c.ts";
 import type { DiskFile } from "../ports/disk.ts";
@@ -49,16 +49,11 @@ export class GroupScanner {
 
   /** The group at file offset `at`, or undefined when there is no whole one. */
   async groupAt(at: number): Promise<ScannedGroup | undefined> {
-    if (this.#sizeBytes - at < GROUP_HEADER_BYTES || !(await this.#fill(at, GROUP_HEADER_BYTES))) return undefined;
-    let headerAt = at - this.#bufferAt;
-    if (this.#buffer[headerAt + 2] !== VERSION_GROUP) return undefined;
-    if (verifiedRecordBytes(this.#buffer, headerAt, this.#bufferBytes) !== GROUP_HEADER_BYTES) return undefined;
-    const header = readGroupHeader(this.#buffer, headerAt);
-    if (header === undefined) return undefined;
-    if (header.position !== this.#file.base + at || header.incarnation !== this.#file.incarnation) return undefined;
+    const header = await this.#headerAt(at);
+    if (header === undefined || !this.#isOwn(header, at)) return undefined;
     const totalBytes = GROUP_HEADER_BYTES + header.lengthBytes;
     if (totalBytes > this.#sizeBytes - at || !(await this.#fill(at, totalBytes))) return undefined;
-    headerAt = at - this.#bufferAt;
+    const headerAt = at - this.#bufferAt;
     const recordsAt = headerAt + GROUP_HEADER_BYTES;
     const end = headerAt + totalBytes;
     if (crc32c(this.#buffer.subarray(recordsAt, end)) !== header.crc) return undefined;
@@ -66,7 +61,61 @@ export class GroupScanner {
   }
 
   /** File offset of the first whole group at `from` or behind it, or undefined. */
-  async findGroup(from: number): Promise<number | undefined> {
+  findGroup(from: number): Promise<number | undefined> {
+    return this.#find(from, async (at) => (await this.groupAt(at)) !== undefined);
+  }
+
+  /**
+   * Where the bytes end that were torn off at `from`, a write that a crash interrupted: as far as the header there says that it was to
+   * go, and up to the last whole group behind it. In a file that was another one before, what is behind that is as it was; otherwise
+   * all of it is torn.
+   */
+  async tornEnd(from: number): Promise<number> {
+    if (!(await this.#wasOther(from))) return this.#sizeBytes;
+    const torn = await this.#headerAt(from);
+    let end = torn !== undefined && this.#isOwn(torn, from) ? from + GROUP_HEADER_BYTES + torn.lengthBytes : from;
+    for await (const group of this.groupsFrom(await this.findGroup(from))) end = Math.max(end, group.end);
+    return Math.min(end, this.#sizeBytes);
+  }
+
+  /** The whole groups from the one at `first` on, whatever stands between them: each with where it ends in the file. */
+  async *groupsFrom(first: number | undefined): AsyncGenerator<{ readonly header: GroupHeader; readonly end: number }> {
+    for (let at = first; at !== undefined; ) {
+      const group = await this.groupAt(at);
+      if (group === undefined) {
+        at = await this.findGroup(at + 1);
+        continue;
+      }
+      at += GROUP_HEADER_BYTES + group.header.lengthBytes;
+      yield { header: group.header, end: at };
+    }
+  }
+
+  /** The intact header of a group, of this file or another. */
+  async #headerAt(at: number): Promise<GroupHeader | undefined> {
+    if (this.#sizeBytes - at < GROUP_HEADER_BYTES || !(await this.#fill(at, GROUP_HEADER_BYTES))) return undefined;
+    const headerAt = at - this.#bufferAt;
+    if (this.#buffer[headerAt + 2] !== VERSION_GROUP) return undefined;
+    if (verifiedRecordBytes(this.#buffer, headerAt, this.#bufferBytes) !== GROUP_HEADER_BYTES) return undefined;
+    return readGroupHeader(this.#buffer, headerAt);
+  }
+
+  /** As the groups before `at` say; when there is none, a group of another place is a sign of it. */
+  async #wasOther(at: number): Promise<boolean> {
+    if (at > 0) return (await this.#headerAt(0))?.wasOther === true;
+    const stranger = await this.#find(at, async (place) => {
+      const header = await this.#headerAt(place);
+      return header !== undefined && !this.#isOwn(header, place);
+    });
+    return stranger !== undefined;
+  }
+
+  #isOwn({ position, incarnation }: GroupHeader, at: number): boolean {
+    return position === this.#file.base + at && incarnation === this.#file.incarnation;
+  }
+
+  /** The first place at `from` or behind it that looks like the beginning of a group, and is what is looked for. */
+  async #find(from: number, isIt: (at: number) => Promise<boolean>): Promise<number | undefined> {
     const magic = Buffer.from([WAL_MAGIC & 0xff, WAL_MAGIC >>> 8, VERSION_GROUP]);
     let at = from;
     while (this.#sizeBytes - at >= GROUP_HEADER_BYTES) {
@@ -79,7 +128,7 @@ export class GroupScanner {
         continue;
       }
       at = this.#bufferAt + found;
-      if ((await this.groupAt(at)) !== undefined) return at;
+      if (await isIt(at)) return at;
       at += 1;
     }
     return undefined;

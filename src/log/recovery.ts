@@ -4,7 +4,7 @@
  *
  * Since writes overlap syncs, a crash can leave a later group whole behind a torn one; neither was acknowledged. So bad
  * bytes beyond every position that some group header states as durable are a torn tail: the log is cut there, later
- * groups included, and the cut bytes are kept aside in `<file>.cut`. Bad bytes before a stated durable position, or in
+ * groups included, and the cut bytes are kept aside in `<file>.cut`, but for what a file that is written over held before. Bad bytes before a stated durable position, or in
  * any file but the last (a file is begun only when the one before is durable), are damage: what is good on either side is
  * kept, and the report says what is gone and whether state records may be. What says that bytes were durable: headers of
  * later groups, the snapshot that the replay starts from, and the index of the last file, written when it was sealed.
@@ -134,7 +134,7 @@ class Replay {
   #openDamage: { file: string; from: Position; to: Position } | undefined;
   #replayedBytes = 0;
   #groups = 0;
-  #tail: { listed: ListedFile; cutAt: number } | undefined;
+  #tail: { listed: ListedFile; cutAt: number; tornTo: number } | undefined;
 
   constructor(options: ReplayOptions, listed: ListedFile[]) {
     this.#options = options;
@@ -169,7 +169,7 @@ class Replay {
     for (const listed of this.#replayed()) {
       const { file, sizeBytes } = listed;
       const keptBytes = this.#keptBytes(listed);
-      if (keptBytes < sizeBytes) cutKept = await keepTailAside(disk, file, keptBytes, sizeBytes);
+      if (this.#tornBytes(listed) > 0) cutKept = await keepTailAside(disk, file, keptBytes, this.#tail!.tornTo);
       if (listed === this.#listed.at(-1)) {
         await makeDurable(disk, file, { from: Math.max(0, this.#durable - file.base), to: keptBytes, sizeBytes });
       }
@@ -185,9 +185,9 @@ class Replay {
     const files: WalFile[] = [];
     let cutBytes = 0;
     for (const listed of this.#listed) {
-      const { file, sizeBytes } = listed;
+      const { file } = listed;
       const keptBytes = this.#keptBytes(listed);
-      cutBytes += sizeBytes - keptBytes;
+      cutBytes += this.#tornBytes(listed);
       const isBefore = file.base < this.#options.from;
       if (keptBytes === 0 && !isBefore) continue;
       if (!file.isClosed) file.close(toPosition(file.base + keptBytes));
@@ -205,9 +205,13 @@ class Replay {
     };
   }
 
-  /** Bytes of a file that count: all but those of a torn tail. */
+  /** Bytes of a file that count: all but those of a torn tail, and what the file held before it was the log's. */
   #keptBytes(listed: ListedFile): number {
     return this.#tail?.listed === listed ? this.#tail.cutAt : listed.sizeBytes;
+  }
+
+  #tornBytes(listed: ListedFile): number {
+    return this.#tail?.listed === listed ? this.#tail.tornTo - this.#tail.cutAt : 0;
   }
 
   #replayed(): ListedFile[] {
@@ -232,7 +236,7 @@ class Replay {
         if (isLast) {
           durable ??= Math.max(this.#knownDurable, await statedDurable(scanner, next));
           if (file.base + at >= durable) {
-            this.#tail = { listed, cutAt: at };
+            this.#tail = { listed, cutAt: at, tornTo: await scanner.tornEnd(at) };
             break;
           }
         }
@@ -303,16 +307,7 @@ function headerStart(group: ScannedGroup): number {
 /** The furthest position that any whole group from file offset `from` on states as durable; 0 when there is none. */
 export async function statedDurable(scanner: GroupScanner, from: number | undefined): Promise<number> {
   let durable = 0;
-  let at = from;
-  while (at !== undefined) {
-    const group = await scanner.groupAt(at);
-    if (group === undefined) {
-      at = await scanner.findGroup(at + 1);
-      continue;
-    }
-    durable = Math.max(durable, group.header.durablePosition);
-    at += GROUP_HEADER_BYTES + group.header.lengthBytes;
-  }
+  for await (const { header } of scanner.groupsFrom(from)) durable = Math.max(durable, header.durablePosition);
   return durable;
 }
 

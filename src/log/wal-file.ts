@@ -21,6 +21,8 @@ export class WalFile implements LogFile {
   ranges: FileRange[] = [];
   /** Whether the index of the sealed file is durable beside it. */
   indexed = false;
+  /** The name of the file that it is written over; until what that leaves behind the last group is cut off. */
+  other: string | undefined;
   users = 0;
   readers = 0;
   freedAt: number | undefined;

@@ -105,6 +105,7 @@ test("group headers survive a round trip with positions up to 2^53-1, and none b
     {
       position,
       incarnation: fc.nat(2 ** 48 - 1),
+      wasOther: fc.boolean(),
       durablePosition: position,
       previousStatePosition: position,
       lengthBytes: fc.nat(0xffff_ffff),

@@ -107,6 +107,7 @@ test("reads and writes the released bytes of filler, at any place and size", () 
 
 test("reads and writes the released bytes of version 4, a group header", () => {
   const header = {
+    wasOther: false,
     position: 0x12345678_9ab,
     incarnation: 0xfedcba987654,
     durablePosition: 0x12345678_900,

@@ -14,6 +14,7 @@
  *   position u64 of the header itself, incarnation u64, durable position u64 when it was written, position u64 of the
  *   last group before this one that holds state records (2^53-1 when there is none), byte length u32 and CRC-32C u32 of
  *   the records that follow. The chain of state positions tells recovery whether damage has swallowed state records.
+ *   Flag bit 0: the file is written over another one (`recycled-files.ts`), of which some may stand behind the last group.
  *
  * Version 1 is read by `wal-record-v1.ts` and never written.
  */
@@ -32,6 +33,9 @@ export const FLAG_KAFKA_BATCH = 0x01;
 export const FLAG_TOPIC_ID = 0x02;
 /** Data is several batches, one behind the other: in segments only. */
 export const FLAG_SEVERAL = 0x04;
+
+/** Of a group header: the file was another one before. */
+const FLAG_WAS_OTHER = 0x01;
 
 /** Type of the state record that only fills room. */
 export const FILLER_TYPE = 0;
@@ -105,6 +109,8 @@ export function writeStateRecord(buffer: Buffer, at: number, type: number, field
 }
 
 export interface GroupHeader {
+  /** Whether behind the last group of the file there may stand something of the file that it was before. */
+  readonly wasOther: boolean;
   readonly position: number;
   readonly incarnation: number;
   readonly durablePosition: number;
@@ -116,7 +122,8 @@ export interface GroupHeader {
 
 /** Writes a complete group header. */
 export function writeGroupHeader(buffer: Buffer, at: number, header: GroupHeader): void {
-  writeHeader(buffer, at, VERSION_GROUP, 0, GROUP_HEADER_BYTES - RECORD_HEADER_BYTES);
+  const flags = header.wasOther ? FLAG_WAS_OTHER : 0;
+  writeHeader(buffer, at, VERSION_GROUP, flags, GROUP_HEADER_BYTES - RECORD_HEADER_BYTES);
   let next = at + RECORD_HEADER_BYTES;
   next = writeU64(buffer, next, header.position);
   next = writeU64(buffer, next, header.incarnation);
@@ -142,6 +149,7 @@ export function readGroupHeader(buffer: Buffer, at: number): GroupHeader | undef
   if (!safe) return undefined;
   const lengthBytes = buffer.readUInt32LE(body + 32);
   return {
+    wasOther: (buffer[at + 3]! & FLAG_WAS_OTHER) !== 0,
     position,
     incarnation,
     durablePosition,

@@ -9,7 +9,8 @@
  * it goes on in the next block. Groups begin aligned then: blocks do, and so do files, at their offset 0.
  *
  * Write order and what a crash can leave:
- * 1. a file is created and its name synced, only after every earlier file is durable to its end;
+ * 1. a file is created, or one that is of no more use gets its name (`recycled-files.ts`), and the name is synced, only after every
+ *    earlier file is durable to its end;
  * 2. groups are written, each at its own position, and synced; positions become durable strictly in order, in whatever
  *    order the writes end;
  * 3. `committed` is told, and only then does anything leave the process that depends on those bytes.
@@ -32,6 +33,7 @@ import type { Clock, Timer } from "../ports/clock.ts";
 import type { Disk, SyncedFile, SyncedWrites } from "../ports/disk.ts";
 import { setBatchBaseOffset, setBatchLeaderEpoch, setBatchLogAppendTime } from "../protocol/record-batch.ts";
 import type { Block, BlockCache } from "./blocks.ts";
+import type { RecycledFiles } from "./recycled-files.ts";
 import { WAL_FOLDER, WalFile } from "./wal-file.ts";
 import {
   batchDataOffset,
@@ -55,6 +57,8 @@ export interface WalOptions {
   readonly syncedWrites: SyncedWrites;
   readonly clock: Clock;
   readonly blocks: BlockCache;
+  /** Files to write over. */
+  readonly recycled: Pick<RecycledFiles, "take">;
   /** Random, new at every start. */
   readonly incarnation: number;
   /** Where the log goes on; everything before it is durable. */
@@ -175,7 +179,7 @@ export class Wal {
     this.#committed = options.start;
     this.#syncWanted = options.start;
     this.#lastStatePosition = options.lastStatePosition;
-    this.#file = new WalFile(options.start, options.incarnation);
+    this.#file = this.#newFile();
     this.#alignmentBytes = options.sync === "always" ? options.syncedWrites.alignmentBytes : 1;
     this.#fillerRoomBytes = this.#alignmentBytes === 1 ? 0 : this.#alignmentBytes + FILLER_MIN_BYTES;
   }
@@ -263,7 +267,7 @@ export class Wal {
     this.#ageTimer = undefined;
     this.#file.close(this.#position);
     this.#unsealed.push(this.#file);
-    this.#file = new WalFile(this.#position, this.#options.incarnation);
+    this.#file = this.#newFile();
     this.#syncWanted = this.#position;
     this.#sealDurableFiles(); // no sync follows when there was nothing left to write
     this.#pump();
@@ -330,6 +334,12 @@ export class Wal {
     group.lengthBytes += totalBytes;
   }
 
+  #newFile(): WalFile {
+    const file = new WalFile(this.#position, this.#options.incarnation);
+    if (this.#options.sync === "always") file.other = this.#options.recycled.take();
+    return file;
+  }
+
   #openGroup(): void {
     if (this.#position - this.#file.base >= this.#options.fileMaxBytes) this.roll();
     if (this.#position === this.#file.base) this.#startAging(this.#file);
@@ -366,6 +376,7 @@ export class Wal {
     this.#fillUp(group);
     const first = group.spans[0]!;
     writeGroupHeader(first.block.bytes, first.start, {
+      wasOther: group.file.other !== undefined,
       position: group.position,
       incarnation: this.#options.incarnation,
       durablePosition: this.#durable,
@@ -427,7 +438,9 @@ export class Wal {
     await previous?.disk.close();
     let handle: Handle;
     if (sync === "always") {
-      handle = { file, disk: await syncedWrites.create(file.name), sync: undefined };
+      const { name, other } = file;
+      const synced = await (other === undefined ? syncedWrites.create(name) : syncedWrites.reuse(other, name));
+      handle = { file, disk: synced, sync: undefined };
     } else {
       const plain = await disk.create(file.name);
       handle = { file, disk: plain, sync: () => plain.sync() };

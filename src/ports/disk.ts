@@ -64,6 +64,11 @@ export interface SyncedWrites {
   readonly allocate: (sizeBytes: number) => Buffer;
   /** Creates an empty file. `conflict` when the name exists. Its name is durable as that of any other. */
   create(name: string): Promise<SyncedFile>;
+  /**
+   * Gives an existing file another name, under which there is none, and opens it to be written over: what it holds stays until then.
+   * Whatever was done to it before is durable when this resolves, so that a crash cannot take bytes of now for those of then.
+   */
+  reuse(from: string, name: string): Promise<SyncedFile>;
   /** Opens an existing file for such reads only. `notFound` when there is none. */
   open(name: string): Promise<DiskFile>;
 }

@@ -3,7 +3,8 @@
  * can go. One thing at a time, in the background; a failure here is as fatal as one in the log.
  *
  * Order of a file's life: sealed (durable to its end) → index durable → no partition needs its bytes any more, they are in
- * a segment or past their time → below two verified snapshots, both taken later than that → index removed → file removed.
+ * a segment or past their time → below two verified snapshots, both taken later than that → index removed → file removed, or
+ * kept to be written over (`recycled-files.ts`).
  * So whichever snapshot a start begins from, it refers to nothing that is gone. A crash between the last two leaves a file
  * that nobody needs: it is found in the listing at the next start and removed then.
  */
@@ -11,6 +12,7 @@ import { type Position, toPosition } from "../base/brands.ts";
 import type { BatchReader } from "../log/batch-reader.ts";
 import { writeFileIndex } from "../log/file-index.ts";
 import type { LogFile } from "../log/log-file.ts";
+import type { RecycledFiles } from "../log/recycled-files.ts";
 import { listSnapshots, removeOldSnapshots, writeSnapshot } from "../log/snapshot.ts";
 import type { Wal } from "../log/wal.ts";
 import { WAL_FOLDER, type WalFile } from "../log/wal-file.ts";
@@ -24,6 +26,7 @@ export interface FilesOptions {
   readonly state: State;
   readonly wal: Wal;
   readonly reader: BatchReader;
+  readonly recycled: RecycledFiles;
   /** Closed files, oldest first, their indexes durable. */
   readonly files: readonly WalFile[];
   /** Positions of the snapshots, newest first. */
@@ -71,11 +74,22 @@ export class Files {
     this.#closed.push(file);
     void this.#enqueue(async () => {
       await writeFileIndex(this.#options.disk, file);
+      if (file.other !== undefined) await this.#cutOff(file);
       this.indexed();
       const since = file.end - (this.#snapshots[0]?.position ?? 0);
       if (since >= this.#options.state.broker["snapshot.interval.bytes"]) await this.#snapshot();
       await this.#removeUnused();
     });
+  }
+
+  /** Files that wait for being written over, and what they take of the disk. */
+  get recycled(): Pick<RecycledFiles, "count" | "bytes"> {
+    return this.#options.recycled;
+  }
+
+  /** Removes the files that wait for being written over: others need the space. */
+  giveUpRecycled(): Promise<void> {
+    return this.#enqueue(() => this.#options.recycled.removeAll());
   }
 
   /** Takes a snapshot unless there is one of this very position. */
@@ -179,13 +193,22 @@ export class Files {
     return isBelow && isUnused(file) && file.freedAt !== undefined && this.isForgotten(file.freedAt);
   }
 
+  /** What the file held before it was the log's is of no use to anybody. Nothing depends on this: the index tells where the file ends. */
+  async #cutOff(file: WalFile): Promise<void> {
+    const open = await this.#options.disk.open(file.name, "readWrite");
+    await open.truncate(file.end - file.base);
+    await open.close();
+    file.other = undefined;
+  }
+
   async #removeUnused(): Promise<void> {
     this.#markFreed();
+    await this.#options.recycled.shrink();
     const unused = this.#closed.filter((file) => this.#canGo(file));
     for (const file of unused) {
       this.#options.reader.forget(file);
       await removeIfThere(this.#options.disk, file.indexName);
-      await this.#options.disk.remove(file.name);
+      await this.#options.recycled.keepOrRemove(file);
       this.#closed.splice(this.#closed.indexOf(file), 1);
       this.removedBytes += file.end - file.base;
     }

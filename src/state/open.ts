@@ -11,6 +11,7 @@ import type { Position } from "../base/brands.ts";
 import { readFileDirectory, writeFileIndex } from "../log/file-index.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { type Damage, type RecoveryReport, recoverLog } from "../log/recovery.ts";
+import { listRecycled, type RecycledFile } from "../log/recycled-files.ts";
 import {
   listSnapshots,
   removeOldSnapshots,
@@ -40,6 +41,8 @@ export interface Opened {
   readonly state: State;
   /** Closed files, oldest first, their indexes durable. */
   readonly files: readonly WalFile[];
+  /** Files for the log to write over. */
+  readonly recycled: readonly RecycledFile[];
   readonly end: Position;
   readonly lastStatePosition: number;
   /** Newest first. */
@@ -118,6 +121,7 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
   const snapshots = await listSnapshots(disk);
   return {
     state,
+    recycled: await listRecycled(disk),
     files: report.files,
     end: report.end,
     lastStatePosition: report.lastStatePosition,

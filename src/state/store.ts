@@ -14,6 +14,7 @@ import { BlockCache } from "../log/blocks.ts";
 import { DiskRegionReads } from "../log/disk-region-reads.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { ReadTurns } from "../log/read-turns.ts";
+import { RecycledFiles } from "../log/recycled-files.ts";
 import { Wal } from "../log/wal.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk, SyncedWrites } from "../ports/disk.ts";
@@ -76,8 +77,15 @@ export class Store {
     this.#clock = clock;
     this.#barrier = new Barrier(opened.end);
     this.blocks = new BlockCache(config["wal.tail.cache.bytes"], syncedWrites.allocate);
+    const recycled = new RecycledFiles({
+      disk,
+      maxBytes: config["wal.sync"] === "always" ? config["wal.recycle.max.bytes"] : 0,
+      minFreeBytes: config["wal.min.free.bytes"],
+      files: opened.recycled,
+    });
     this.wal = new Wal({
       disk,
+      recycled,
       syncedWrites,
       clock,
       blocks: this.blocks,
@@ -109,7 +117,7 @@ export class Store {
       report: options.report,
     });
     const { files, snapshots } = opened;
-    this.files = new Files({ disk, state, wal: this.wal, reader: this.reader, files, snapshots, failed });
+    this.files = new Files({ disk, state, wal: this.wal, reader: this.reader, recycled, files, snapshots, failed });
   }
 
   /** Calls `release` once everything before `position` is committed. In the order of the calls. */

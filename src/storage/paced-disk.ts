@@ -58,6 +58,7 @@ export function pacedDisk(disk: Disk, pace: Pace): Disk {
       return {
         ...writes,
         create: async (name) => pacedWrites(await writes.create(name), pace),
+        reuse: async (from, name) => pacedWrites(await writes.reuse(from, name), pace),
         open: async (name) => paced(await writes.open(name)),
       };
     },

@@ -30,11 +30,11 @@ const KEPT_CHUNKS = 4;
 /** Where segments are written, with memory that one can take over from another. */
 export class SegmentOutput {
   readonly disk: Disk;
-  readonly #writes: SyncedWrites;
+  readonly #writes: Omit<SyncedWrites, "reuse">;
   readonly #free: Buffer[] = [];
   #freeWindow: Buffer | undefined;
 
-  constructor(disk: Disk, writes: SyncedWrites) {
+  constructor(disk: Disk, writes: Omit<SyncedWrites, "reuse">) {
     this.disk = disk;
     this.#writes = writes;
   }

@@ -36,12 +36,12 @@ function withFiles(
 
 const neverSynced = (file: DiskFile): Partial<DiskFile> => ({ sync: () => file.sizeBytes().then(() => undefined) });
 
-/** `disk` with the files of the log made by `create`. */
-function withLogFiles(disk: Disk, create: (name: string, writes: SyncedWrites) => Promise<SyncedFile>): Disk {
+/** `disk` with the files of the log made, or made of others, by `replaced`. */
+function withLogFiles(disk: Disk, replaced: (writes: SyncedWrites) => Pick<SyncedWrites, "create" | "reuse">): Disk {
   return wrapped(disk, {
     syncedWrites: async (folder) => {
       const writes = await disk.syncedWrites(folder);
-      return { ...writes, create: (name) => create(name, writes) };
+      return { ...writes, ...replaced(writes) };
     },
   });
 }
@@ -98,16 +98,27 @@ const LOSSES: readonly Sign[] = [
 const CANARIES: readonly Canary[] = [
   {
     mistake: "acknowledges before the log is synced",
-    signs: LOSSES,
+    signs: [...LOSSES, "false alarm"], // what groups say of the log's end is not true either
     kind: "power",
-    wrapDisk: (disk) => withLogFiles(disk, (name) => disk.create(name)),
+    wrapDisk: (disk) =>
+      withLogFiles(disk, () => ({
+        create: (name) => disk.create(name),
+        reuse: async (from, name) => {
+          await disk.rename(from, name);
+          return disk.open(name, "readWrite");
+        },
+      })),
   },
   {
     mistake: "takes a write for durable when a later one is",
     signs: [...LOSSES, "deleted topics stay away", "false alarm"],
     kind: "power",
     amounts: { idempotentProducers: 4, plainProducers: 3, requests: 15 }, // writes overlap when many produce
-    wrapDisk: (disk) => withLogFiles(disk, async (name, writes) => doneWithLater(await writes.create(name))),
+    wrapDisk: (disk) =>
+      withLogFiles(disk, (writes) => ({
+        create: async (name) => doneWithLater(await writes.create(name)),
+        reuse: async (from, name) => doneWithLater(await writes.reuse(from, name)),
+      })),
   },
   {
     mistake: "lets answers pass the barrier",

@@ -39,7 +39,7 @@ describe("a failed write or sync", () => {
 
 describe("a full disk", () => {
   const FREE = 64 * 1024;
-  const settings = { "wal.min.free.bytes": `${FREE}` };
+  const settings = { "wal.min.free.bytes": `${FREE}`, "wal.recycle.max.bytes": "0" };
 
   it("refuses producers below the floor while everything else goes on, and takes them again when there is room", async () => {
     const world = new World({ seed: 1, settings });
@@ -91,6 +91,7 @@ describe("a full disk", () => {
       "snapshot.interval.bytes": `${256 * MiB}`,
       "wal.segment.bytes": `${MiB}`,
       "wal.group.max.bytes": `${MiB}`,
+      "wal.recycle.max.bytes": `${MiB}`,
     };
     const world = new World({ seed: 1, settings: usual });
     const client = new ScriptedClient(world);

@@ -37,13 +37,11 @@ describe("files of the log", () => {
             // Twice the process is killed between the rename of a snapshot and the sync of its folder ...
             rename: async (from, to) => {
               await disk.rename(from, to);
+              // ... and then power is lost when a file has gone that only those snapshots make superfluous.
+              freed ||= from.endsWith(".wal");
+              if (!to.endsWith(".snapshot")) return;
               snapshots += 1;
               if (snapshots <= 2) world.crash("kill");
-            },
-            // ... and then power is lost when a file has gone that only those snapshots make superfluous.
-            remove: async (name) => {
-              await disk.remove(name);
-              freed ||= name.endsWith(".wal");
             },
             syncFolder: async (folder) => {
               await disk.syncFolder(folder);
@@ -78,10 +76,10 @@ describe("files of the log", () => {
         seed,
         wrapDisk: (disk) =>
           wrapped(disk, {
-            remove: async (name) => {
-              await disk.remove(name);
-              // File and index are removed, and nothing is synced.
-              if (freed || !name.endsWith(".wal")) return;
+            rename: async (from, to) => {
+              await disk.rename(from, to);
+              // The index is removed and the file is kept to be written over, and nothing is synced.
+              if (freed || !from.endsWith(".wal")) return;
               freed = true;
               world.crash("power");
             },

@@ -43,6 +43,7 @@ function forgedGroup(
   data.copy(bytes, GROUP_HEADER_BYTES + batchDataOffset(topicName.length));
   sealRecord(bytes, GROUP_HEADER_BYTES, bytes.length - GROUP_HEADER_BYTES);
   writeGroupHeader(bytes, 0, {
+    wasOther: false,
     ...header,
     durablePosition: 1_000_000,
     previousStatePosition: NO_STATE_POSITION,

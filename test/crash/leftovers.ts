@@ -3,6 +3,7 @@
  * retention has let go of, must be gone once housekeeping has had its turn.
  */
 import { CRASHED } from "../../sim/simulation.ts";
+import { isRecycled } from "../../src/log/recycled-files.ts";
 import { parseWalFileName, type WalFile } from "../../src/log/wal-file.ts";
 import { Died, ScriptedClient } from "./scripted-client.ts";
 import type { World } from "./world.ts";
@@ -36,10 +37,15 @@ export async function checkLeftovers(world: World): Promise<boolean> {
   const known = new Set([...files.closed, wal.file].flatMap((file) => [file.name, file.indexName]));
   const names = [...world.simulation.files().keys()];
   for (const name of names) {
-    if (name.startsWith("wal/") && !known.has(name) && !name.endsWith(".cut") && !isNewer(name, files.closed.at(-1))) {
+    const isAllowed = known.has(name) || isRecycled(name) || name.endsWith(".cut");
+    if (name.startsWith("wal/") && !isAllowed && !isNewer(name, files.closed.at(-1))) {
       throw new Leftover(`${name} belongs to no file of the log`);
     }
   }
+  const taken = new Set([...files.closed, wal.file].map(({ other }) => other));
+  const recycled = names.filter((name) => isRecycled(name) && !taken.has(name)).length;
+  if (recycled > files.recycled.count)
+    throw new Leftover(`${recycled} files are kept to be written over, and not known`);
   const segments = new Set([...state.segments.values()].map(({ name }) => name));
   for (const name of names) {
     const isKnown = segments.has(name) || storage.isWriting(name);

@@ -16,6 +16,7 @@ describe("a death at every disk operation of sealing, converting, merging, regis
       assert.ok(counts.conversions >= 8 * plays, "files become segments in each play");
       assert.ok(counts.merges >= plays, "segments are merged in each play");
       assert.ok(counts.removals >= 8 * plays && counts.freed >= 8 * plays, "what is of no more use goes");
+      assert.ok(counts.reused >= plays, "files of the log are written over in each play");
       assert.ok(counts.orphans > 0, "some deaths leave orphans");
     }
   });

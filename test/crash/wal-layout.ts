@@ -23,10 +23,15 @@ const GROUP_HEADER = 52;
 const BATCH = 2;
 const STATE = 3;
 const GROUP = 4;
+/** A flag of a group. */
+const WAS_OTHER = 1;
 /** A type of state record. */
 const FILLER = 0;
 
-/** All groups of all files, in order. The files must be intact, but for a group at the end that is not all there. */
+/**
+ * All groups of all files, in order. The files must be intact, but for a group at the end that is not all there, and for what a
+ * file held before it was written over.
+ */
 export function layOut(files: ReadonlyMap<string, Buffer>): LaidOutGroup[] {
   const names = [...files.keys()].filter((name) => name.endsWith(".wal")).sort();
   return names.flatMap((name) => layOutFile(name, files.get(name)!));
@@ -34,10 +39,15 @@ export function layOut(files: ReadonlyMap<string, Buffer>): LaidOutGroup[] {
 
 function layOutFile(file: string, bytes: Buffer): LaidOutGroup[] {
   const groups: LaidOutGroup[] = [];
+  const base = Number(/(\d{20})-[0-9a-f]{14}\.wal$/.exec(file)![1]);
   let at = 0;
   while (at + GROUP_HEADER <= bytes.length) {
-    if (bytes.readUInt16LE(at) !== 0xca7e || bytes[at + 2] !== GROUP) throw new Error(`${file} has no group at ${at}`);
-    const position = Number(bytes.readBigUInt64LE(at + 12));
+    const isGroup = bytes.readUInt16LE(at) === 0xca7e && bytes[at + 2] === GROUP;
+    const position = isGroup ? Number(bytes.readBigUInt64LE(at + 12)) : -1;
+    if (position !== base + at) {
+      if (at === 0 || (bytes[3]! & WAS_OTHER) === 0) throw new Error(`${file} has no group at ${at}`);
+      return groups;
+    }
     const durablePosition = Number(bytes.readBigUInt64LE(at + 28));
     const end = at + GROUP_HEADER + bytes.readUInt32LE(at + 44);
     if (end > bytes.length) return groups;

@@ -63,8 +63,10 @@ export interface StorageCounts {
   compactions: number;
   /** Segments that were removed: nothing referred to them any more, or nothing ever had. */
   removals: number;
-  /** Files of the log that were removed. */
+  /** Files of the log that were removed, or kept to be written over. */
   freed: number;
+  /** Files that were written over. */
+  reused: number;
   /** Lines that tell of workers that crashed or hung. */
   workerDeaths: number;
   /** Orphans that were found. */
@@ -98,7 +100,7 @@ export class World {
   /** The disk refuses something in this life. */
   diskFails = false;
   readonly counts: StorageCounts = {
-    ...{ conversions: 0, merges: 0, compactions: 0, removals: 0, freed: 0, workerDeaths: 0, orphans: 0 },
+    ...{ conversions: 0, merges: 0, compactions: 0, removals: 0, freed: 0, reused: 0, workerDeaths: 0, orphans: 0 },
   };
   /** Why the broker of this life ended itself. */
   failure: unknown;
@@ -264,6 +266,20 @@ export class World {
         await disk.remove(name);
         if (name.endsWith(".segment")) this.counts.removals += 1;
         if (name.endsWith(".wal")) this.counts.freed += 1;
+      },
+      rename: async (from, to) => {
+        await disk.rename(from, to);
+        if (from.endsWith(".wal")) this.counts.freed += 1;
+      },
+      syncedWrites: async (folder) => {
+        const writes = await disk.syncedWrites(folder);
+        return {
+          ...writes,
+          reuse: async (from, name) => {
+            this.counts.reused += 1;
+            return writes.reuse(from, name);
+          },
+        };
       },
     });
   }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { httpRoutes } from "../../src/http/server.ts";
-import type { Disk } from "../../src/ports/disk.ts";
+import type { Disk, SyncedFile } from "../../src/ports/disk.ts";
 import { wrapped } from "../../src/ports/wrapped-disk.ts";
 import { APIS } from "../../src/protocol/apis.ts";
 import { encodeBatch } from "../../src/protocol/record.ts";
@@ -112,20 +112,17 @@ class HeldDisk {
     return wrapped(disk, {
       syncedWrites: async (folder) => {
         const writes = await disk.syncedWrites(folder);
-        return {
-          alignmentBytes: writes.alignmentBytes,
-          allocate: (sizeBytes) => writes.allocate(sizeBytes),
-          open: (name) => writes.open(name),
-          create: async (name) => {
-            const file = await writes.create(name);
-            return {
-              write: async (parts, position) => {
-                await this.#held?.promise;
-                await file.write(parts, position);
-              },
-              close: () => file.close(),
-            };
+        const holding = (file: SyncedFile): SyncedFile => ({
+          write: async (parts, position) => {
+            await this.#held?.promise;
+            await file.write(parts, position);
           },
+          close: () => file.close(),
+        });
+        return {
+          ...writes,
+          create: async (name) => holding(await writes.create(name)),
+          reuse: async (from, name) => holding(await writes.reuse(from, name)),
         };
       },
     });

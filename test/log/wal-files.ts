@@ -86,6 +86,7 @@ export class WalFileBuilder {
     const payload = Buffer.concat(records);
     const header = Buffer.alloc(GROUP_HEADER_BYTES);
     writeGroupHeader(header, 0, {
+      wasOther: false,
       position,
       incarnation: this.incarnation,
       durablePosition: this.#durable,

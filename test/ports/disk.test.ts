@@ -179,6 +179,27 @@ for (const backend of BACKENDS) {
       await fails(file.write([part(0, 1)], 0), "fatal", "EBADF");
     });
 
+    test("writes over a file that gets another name, which keeps what is not written over", async (disk) => {
+      await disk.makeFolder("wal");
+      const writes = await disk.syncedWrites("wal");
+      const unit = Math.max(writes.alignmentBytes, 64);
+      const memory = writes.allocate(4 * unit);
+      memory.fill("o");
+      const old = await writes.create("wal/old");
+      await old.write([memory.subarray(0, 3 * unit)], 0);
+      await old.close();
+      const file = await writes.reuse("wal/old", "wal/new");
+      assert.deepEqual(await disk.list("wal"), ["new"]);
+      memory.fill("n");
+      await file.write([memory.subarray(0, unit)], unit);
+      await file.write([memory.subarray(0, unit)], 3 * unit);
+      await file.close();
+      const reader = await disk.open("wal/new", "read");
+      assert.equal(await textOf(reader), ["o", "n", "o", "n"].map((letter) => letter.repeat(unit)).join(""));
+      await reader.close();
+      await fails(writes.reuse("wal/old", "wal/newer"), "notFound", "ENOENT");
+    });
+
     test("reads past the system's memory what was written in any way, to an end that need not be aligned", async (disk) => {
       await disk.makeFolder("wal");
       const writes = await disk.syncedWrites("wal");

@@ -57,6 +57,7 @@ async function writeRecords(output: Output, input: WalInput, item: WalItem): Pro
     case "state":
     case "filler":
     case "cut":
+    case "old":
     case "segment":
     case "range":
     case "padding":

@@ -27,6 +27,11 @@ export const STORAGE = {
     "Sealed files that wait for becoming segments. While clients are busy they wait up to a quarter of it. Producers are slowed from half of it on, and stopped at all of it.",
     { min: MIB },
   ),
+  "wal.recycle.max.bytes": long(
+    2048 * MIB,
+    "Files of the write-ahead log that are of no more use and are kept to be written over, which costs less than new ones; 0 keeps none.",
+    { min: 0 },
+  ),
   "segment.delete.delay.ms": long(60000, "How long a segment stays after nothing refers to it any more.", { min: 0 }),
   "wal.group.max.bytes": int(4 * MIB, "Bytes gathered for one write and sync; one larger request goes alone.", {
     min: 64 * 1024,

@@ -8,7 +8,8 @@ const FILE_STATES = [
   "unindexed (closed, and its index is not written yet)",
   "backlog (to become a segment)",
   "stuck (damaged, and kept as it is)",
-  "unused (to be removed)",
+  "unused (to be removed, or kept to be written over)",
+  "recycled (to be written over)",
 ].join(", ");
 
 export const LOG: Section = {
@@ -44,15 +45,17 @@ export const LOG: Section = {
       "Answers, and moves of high watermarks, that wait until the log is durable.",
       ({ broker }) => broker.store.waiting,
     ),
-    gauges("chronik_wal_files", ["state"], `Files of the log, by state: ${FILE_STATES}.`, (scrape) =>
-      filesByState(scrape, () => 1),
-    ),
-    gauges("chronik_wal_bytes", ["state"], "Bytes of these files.", (scrape) =>
-      filesByState(scrape, (file, end) => end - file.base),
-    ),
+    gauges("chronik_wal_files", ["state"], `Files of the log, by state: ${FILE_STATES}.`, (scrape) => [
+      ...filesByState(scrape, () => 1),
+      [["recycled"], scrape.broker.store.files.recycled.count],
+    ]),
+    gauges("chronik_wal_bytes", ["state"], "Bytes of these files.", (scrape) => [
+      ...filesByState(scrape, (file, end) => end - file.base),
+      [["recycled"], scrape.broker.store.files.recycled.bytes],
+    ]),
     counter(
       "chronik_wal_removed_bytes_total",
-      "Bytes of files of the log that were removed, of no more use.",
+      "Bytes of files of the log that were removed, of no more use, or kept to be written over.",
       ({ broker }) => broker.store.files.removedBytes,
     ),
     counter("chronik_wal_reads_total", "Reads of files of the log for consumers.", ({ broker }) => broker.reader.reads),

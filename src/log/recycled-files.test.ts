@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CRASHED, type SimProcess, Simulation } from "../../sim/simulation.ts";
+import { layOut } from "../../test/crash/wal-layout.ts";
+import { type OpenLog, openLog, placeIn } from "../../test/log/open-log.ts";
+import { toPosition } from "../base/brands.ts";
+import type { Disk } from "../ports/disk.ts";
+import { listRecycled, RecycledFiles } from "./recycled-files.ts";
+import { WAL_FOLDER, WalFile } from "./wal-file.ts";
+
+const MIB = 1024 * 1024;
+const SETTINGS = { "wal.indexing.interval.ms": "-1", "snapshot.interval.bytes": "1" };
+
+async function inSimulation(scenario: (process: SimProcess, simulation: Simulation) => Promise<void>): Promise<void> {
+  const simulation = new Simulation({ seed: 1 });
+  const ran = await simulation.run((process) => scenario(process, simulation));
+  assert.ok(ran !== CRASHED);
+}
+
+/** A closed file of the log of this size, on the disk. */
+async function closedFile(disk: Disk, base: number, sizeBytes: number): Promise<WalFile> {
+  const file = new WalFile(toPosition(base), 1, toPosition(base + sizeBytes));
+  const open = await disk.create(file.name);
+  await open.write([Buffer.alloc(sizeBytes, 1)], 0);
+  await open.close();
+  return file;
+}
+
+test("the largest file is written over first, and no more are kept than may be", async () => {
+  await inSimulation(async ({ disk }) => {
+    await disk.makeFolder(WAL_FOLDER);
+    const recycled = new RecycledFiles({ disk, maxBytes: 10_000, minFreeBytes: 0, files: [] });
+    for (const [index, sizeBytes] of [3_000, 5_000, 1_000, 4_000].entries()) {
+      await recycled.keepOrRemove(await closedFile(disk, index * 10_000, sizeBytes));
+    }
+    assert.deepEqual([recycled.count, recycled.bytes], [2, 9_000], "the smaller ones had to go");
+    const again = new RecycledFiles({ disk, maxBytes: 5_000, minFreeBytes: 0, files: await listRecycled(disk) });
+    assert.equal(again.bytes, 9_000);
+    await again.shrink();
+    assert.equal(again.bytes, 5_000, "a smaller bound holds at once");
+    const name = again.take()!;
+    assert.deepEqual(await disk.list(WAL_FOLDER), [name.slice(WAL_FOLDER.length + 1)]);
+    assert.equal(again.take(), undefined);
+  });
+});
+
+test("a bound of 0 keeps none", async () => {
+  await inSimulation(async ({ disk }) => {
+    await disk.makeFolder(WAL_FOLDER);
+    const recycled = new RecycledFiles({ disk, maxBytes: 0, minFreeBytes: 0, files: [] });
+    await recycled.keepOrRemove(await closedFile(disk, 0, 1000));
+    assert.deepEqual(await disk.list(WAL_FOLDER), []);
+  });
+});
+
+test("a disk that is nearly full keeps none", async () => {
+  await inSimulation(async ({ disk }, simulation) => {
+    await disk.makeFolder(WAL_FOLDER);
+    const free = simulation.disk.spareBytes();
+    const recycled = new RecycledFiles({ disk, maxBytes: MIB, minFreeBytes: free - 3_000, files: [] });
+    await recycled.keepOrRemove(await closedFile(disk, 0, 1000));
+    assert.deepEqual(await disk.list(WAL_FOLDER), [], "more than a quarter of the 2000 bytes that may be used");
+  });
+});
+
+/** Fills a file of the log and frees it, so that the next one is written over it. */
+async function freeOne(log: OpenLog): Promise<void> {
+  const topic = log.topic("old");
+  for (let batch = 0; batch < 5; batch += 1) log.append(placeIn(topic), [{ value: Buffer.alloc(2_000, batch) }]);
+  await log.roll();
+  log.store.append({ type: 4, value: { topicId: topic.id } });
+  for (let file = 0; file < 3 && log.store.files.recycled.count === 0; file += 1) {
+    log.append(placeIn(log.topic(`filler-${file}`)), [{ value: "x" }]);
+    await log.roll();
+    await log.store.files.collect();
+  }
+  assert.ok(log.store.files.recycled.count > 0);
+}
+
+/** The process dies while a file is written over another one; `tear` changes what is left. Then it starts again. */
+async function afterDeath(
+  tear: (simulation: Simulation, name: string) => void,
+  check: (log: OpenLog, simulation: Simulation, name: string) => Promise<void>,
+): Promise<void> {
+  const simulation = new Simulation({ seed: 1 });
+  let name = "";
+  await simulation.run(async (process) => {
+    const log = await openLog(process, SETTINGS);
+    await freeOne(log);
+    const place = placeIn(log.topic("new"));
+    await log.roll(); // the next file is written over the free one
+    for (const value of ["a", "b", "c"]) {
+      log.append(place, [{ value: Buffer.alloc(300, value) }]);
+      await log.flush();
+    }
+    ({ name } = log.store.wal.file);
+  });
+  const stale = simulation.files().get(name)!;
+  const groups = layOut(new Map([[name, stale]]));
+  assert.ok(stale.length > groups.at(-1)!.end + 5_000, "the file holds what it was before, behind the last group");
+  tear(simulation, name);
+  const ran = await simulation.run(async (process) => check(await openLog(process, SETTINGS), simulation, name));
+  assert.ok(ran !== CRASHED);
+}
+
+test("hazard: what a file held before it was written over is no part of the log, and is not said to be torn", async () => {
+  await afterDeath(
+    () => undefined,
+    async ({ opened }, simulation) => {
+      assert.equal(opened.report.cutBytes, 0);
+      assert.deepEqual(opened.warnings, []);
+      assert.equal(opened.state.topic("old"), undefined);
+      assert.equal(opened.state.topic("new")!.partitions[0]!.endOffset, 3);
+      assert.deepEqual(
+        [...simulation.files().keys()].filter((name) => name.endsWith(".cut")),
+        [],
+      );
+    },
+  );
+});
+
+test("hazard: a torn group is cut off before what the file held, and only it is kept aside", async () => {
+  let tornBytes = 0;
+  await afterDeath(
+    (simulation, name) => {
+      const last = layOut(new Map([[name, simulation.files().get(name)!]])).at(-1)!;
+      tornBytes = last.end - last.at;
+      simulation.disk.flipBit(name, last.end - 20);
+    },
+    async ({ opened }, simulation, name) => {
+      assert.equal(opened.report.cutBytes, tornBytes);
+      assert.equal(opened.state.topic("new")!.partitions[0]!.endOffset, 2);
+      const aside = [...simulation.files()].filter(([each]) => each.startsWith(name) && each.endsWith(".cut"));
+      assert.deepEqual(
+        aside.map(([, bytes]) => bytes.length),
+        [tornBytes],
+      );
+    },
+  );
+});
