@@ -26,7 +26,13 @@ import type { FileRange, LogFile } from "./log-file.ts";
 import { LruCache } from "./lru-cache.ts";
 import type { ReadTurns } from "./read-turns.ts";
 import { type Region, RegionCache } from "./region-cache.ts";
-import { batchDataOffset, batchRecordBytes, recordBytesClaimed, verifiedRecordBytes } from "./wal-record.ts";
+import {
+  batchDataOffset,
+  batchRecordBytes,
+  isBatchRecordOf,
+  recordBytesClaimed,
+  verifiedRecordBytes,
+} from "./wal-record.ts";
 
 /** Neighbouring batches are read in one go when no more than this lies between them. */
 const COALESCE_GAP_BYTES = 64 * 1024;
@@ -260,7 +266,9 @@ export class BatchReader {
         return;
       }
       const at = index.positionAt(row) - range.file.base;
-      plan.batches.push({ file: range.file, at, topicBytes: query.topicBytes, sizeBytes, bytes: undefined });
+      const baseOffset = index.baseOffsetAt(row);
+      const { topicBytes } = query;
+      plan.batches.push({ file: range.file, at, topicBytes, sizeBytes, range, baseOffset, bytes: undefined });
       plan.sizeBytes += sizeBytes;
     }
     plan.more = range.endOffset < query.limitOffset;
@@ -388,6 +396,9 @@ interface PlannedBatch {
   readonly at: number;
   readonly topicBytes: number;
   readonly sizeBytes: number;
+  /** Whose it is, and the offset that it begins with: what stands there must say so. */
+  readonly range: FileRange;
+  readonly baseOffset: number;
   /** Undefined until it was read, and when what was read is not what was written. */
   bytes: Buffer | undefined;
 }
@@ -475,9 +486,14 @@ function takeFrom(region: Region, batch: PlannedBatch): boolean {
   return batch.bytes !== undefined;
 }
 
+/** A write that the disk has lost leaves a whole record of something else, where a file was written over another one. */
 function take(batch: PlannedBatch, bytes: Buffer, at: number): void {
-  const dataAt = at + batchDataOffset(batch.topicBytes);
-  batch.bytes = bytes.subarray(dataAt, dataAt + batch.sizeBytes);
+  const { topicBytes, sizeBytes, range, baseOffset } = batch;
+  const dataAt = at + batchDataOffset(topicBytes);
+  const { topicId, partition } = range;
+  const isIt = isBatchRecordOf(bytes, at, { topicId, partition, topicBytes, sizeBytes });
+  if (!isIt || batchBaseOffset(bytes, dataAt) !== baseOffset) return;
+  batch.bytes = bytes.subarray(dataAt, dataAt + sizeBytes);
 }
 
 function recordBytes(batch: PlannedBatch): number {

@@ -12,6 +12,7 @@ import {
   GROUP_HEADER_BYTES,
   type GroupHeader,
   readGroupHeader,
+  recordBytesClaimed,
   VERSION_GROUP,
   verifiedRecordBytes,
   WAL_MAGIC,
@@ -71,7 +72,7 @@ export class GroupScanner {
    * all of it is torn.
    */
   async tornEnd(from: number): Promise<number> {
-    if (!(await this.#wasOther(from))) return this.#sizeBytes;
+    if (!(await this.wasOther(from))) return this.#sizeBytes;
     const torn = await this.#headerAt(from);
     let end = torn !== undefined && this.#isOwn(torn, from) ? from + GROUP_HEADER_BYTES + torn.lengthBytes : from;
     for await (const group of this.groupsFrom(await this.findGroup(from))) end = Math.max(end, group.end);
@@ -94,14 +95,23 @@ export class GroupScanner {
   /** The intact header of a group, of this file or another. */
   async #headerAt(at: number): Promise<GroupHeader | undefined> {
     if (this.#sizeBytes - at < GROUP_HEADER_BYTES || !(await this.#fill(at, GROUP_HEADER_BYTES))) return undefined;
+    return this.#headerHere(at);
+  }
+
+  /** As `#headerAt`, of bytes that are in the buffer. */
+  #headerHere(at: number): GroupHeader | undefined {
     const headerAt = at - this.#bufferAt;
     if (this.#buffer[headerAt + 2] !== VERSION_GROUP) return undefined;
+    if (recordBytesClaimed(this.#buffer, headerAt) !== GROUP_HEADER_BYTES) return undefined;
     if (verifiedRecordBytes(this.#buffer, headerAt, this.#bufferBytes) !== GROUP_HEADER_BYTES) return undefined;
     return readGroupHeader(this.#buffer, headerAt);
   }
 
-  /** As the groups before `at` say; when there is none, a group of another place is a sign of it. */
-  async #wasOther(at: number): Promise<boolean> {
+  /**
+   * Whether behind the last group there may stand something of the file that this one was before. As the groups before `at` say; when
+   * there is none, a group of another place is a sign of it.
+   */
+  async wasOther(at: number): Promise<boolean> {
     if (at > 0) return (await this.#headerAt(0))?.wasOther === true;
     const stranger = await this.#find(at, async (place) => {
       const header = await this.#headerAt(place);
@@ -119,17 +129,23 @@ export class GroupScanner {
     const magic = Buffer.from([WAL_MAGIC & 0xff, WAL_MAGIC >>> 8, VERSION_GROUP]);
     let at = from;
     while (this.#sizeBytes - at >= GROUP_HEADER_BYTES) {
-      await this.#fill(at, Math.min(this.#chunkBytes, this.#sizeBytes - at));
       // The file can have become shorter since its size was asked.
-      if (this.#bufferAt + this.#bufferBytes - at < GROUP_HEADER_BYTES) return undefined;
+      if (!(await this.#fill(at, GROUP_HEADER_BYTES))) return undefined;
       const found = this.#buffer.subarray(0, this.#bufferBytes).indexOf(magic, at - this.#bufferAt);
       if (found === -1) {
         at = this.#bufferAt + this.#bufferBytes - magic.length + 1;
         continue;
       }
       at = this.#bufferAt + found;
-      if (await isIt(at)) return at;
-      at += 1;
+      const isWithin = at + GROUP_HEADER_BYTES <= this.#bufferAt + this.#bufferBytes;
+      if (isWithin && this.#headerHere(at) === undefined) {
+        at += 1; // there may be millions of such places: nothing is to be waited for
+      } else if (this.#sizeBytes - at >= GROUP_HEADER_BYTES && (await this.#fill(at, GROUP_HEADER_BYTES))) {
+        if (this.#headerHere(at) !== undefined && (await isIt(at))) return at;
+        at += 1;
+      } else {
+        return undefined;
+      }
     }
     return undefined;
   }

@@ -4,7 +4,8 @@
  *
  * Since writes overlap syncs, a crash can leave a later group whole behind a torn one; neither was acknowledged. So bad
  * bytes beyond every position that some group header states as durable are a torn tail: the log is cut there, later
- * groups included, and the cut bytes are kept aside in `<file>.cut`, but for what a file that is written over held before. Bad bytes before a stated durable position, or in
+ * groups included, and the cut bytes are kept aside in `<file>.cut`, but for what a file that is written over held before: of such
+ * a file a torn group whose header is not there either goes without a word, since nobody can tell it from that. Bad bytes before a stated durable position, or in
  * any file but the last (a file is begun only when the one before is durable), are damage: what is good on either side is
  * kept, and the report says what is gone and whether state records may be. What says that bytes were durable: headers of
  * later groups, the snapshot that the replay starts from, and the index of the last file, written when it was sealed.
@@ -240,7 +241,8 @@ class Replay {
             break;
           }
         }
-        const to = next ?? sizeBytes;
+        const to =
+          next ?? (isLast && (await scanner.wasOther(at)) ? Math.min(sizeBytes, durable! - file.base) : sizeBytes);
         this.#addDamage(file.name, toPosition(file.base + at), toPosition(file.base + to));
         at = to;
       }

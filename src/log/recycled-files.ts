@@ -5,9 +5,9 @@
  * allocated as it is written to (thin volumes, images, flash after TRIM) a synced one takes a half to a third of the time.
  *
  * What such a file held before stays in it until it is written over. It never passes for the log's: each group says at which
- * position it stands and which start of the broker wrote it.
+ * position it stands and which start of the broker wrote it, and who reads single records looks whose they are and at their offset.
  */
-import type { Disk } from "../ports/disk.ts";
+import { type Disk, IoError } from "../ports/disk.ts";
 import { WAL_FOLDER, type WalFile } from "./wal-file.ts";
 
 const NAME = new RegExp(`^${WAL_FOLDER}/\\d{20}-[0-9a-f]{14}\\.free$`);
@@ -67,9 +67,13 @@ export class RecycledFiles {
     return this.#files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   }
 
-  /** The name of a file for the log to write over, which is the caller's from now on. */
-  take(): string | undefined {
-    return this.#files.pop()?.name;
+  /**
+   * The name of a file for the log to write over, which is the caller's from now on: one with room for so much rather than a larger
+   * one, which would be cut off there.
+   */
+  take(sizeBytes: number): string | undefined {
+    const index = this.#files.findIndex((file) => file.sizeBytes >= sizeBytes);
+    return this.#files.splice(index, 1)[0]?.name; // -1: the last one, which is the largest
   }
 
   /** Keeps a file that nobody refers to, or removes it. The folder is to be synced afterwards. */
@@ -87,13 +91,20 @@ export class RecycledFiles {
     if (this.#files.length === 0) return;
     const spareBytes = Math.max(0, (await this.#disk.freeBytes()) - this.#minFreeBytes);
     const maxBytes = Math.min(this.#maxBytes, spareBytes * FREE_SHARE);
-    while (this.bytes > maxBytes) await this.#disk.remove(this.#files.shift()!.name);
+    while (this.bytes > maxBytes) await removeIfThere(this.#disk, this.#files.shift()!.name);
   }
 
   /** Others need the space. */
   async removeAll(): Promise<void> {
-    for (const { name } of this.#files.splice(0)) await this.#disk.remove(name);
+    for (const { name } of this.#files.splice(0)) await removeIfThere(this.#disk, name);
   }
+}
+
+/** Whoever needs space may have removed it already. */
+async function removeIfThere(disk: Disk, name: string): Promise<void> {
+  await disk.remove(name).catch((error: unknown) => {
+    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
+  });
 }
 
 function bySize(a: RecycledFile, b: RecycledFile): number {

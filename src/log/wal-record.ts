@@ -84,6 +84,21 @@ export function writeBatchRecordFrame(buffer: Buffer, at: number, fields: BatchR
   buffer.set(topicId, next + dataBytes);
 }
 
+/** Whether a whole batch record is of this partition. `topicId`: a character a byte. */
+export function isBatchRecordOf(
+  buffer: Buffer,
+  at: number,
+  of: { readonly topicId: string; readonly partition: number; readonly topicBytes: number; readonly sizeBytes: number },
+): boolean {
+  const partitionAt = at + RECORD_HEADER_BYTES + 2 + of.topicBytes;
+  if (buffer.readInt32LE(partitionAt) !== of.partition) return false;
+  const idAt = partitionAt + 8 + of.sizeBytes;
+  for (let index = 0; index < TOPIC_ID_BYTES; index += 1) {
+    if (buffer[idAt + index] !== of.topicId.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
 /** Bytes of the whole WAL record of a state record with `fieldBytes` bytes of fields. */
 export function stateRecordBytes(fieldBytes: number): number {
   return RECORD_HEADER_BYTES + 2 + fieldBytes;

@@ -30,7 +30,7 @@ import { type Position, toPosition } from "../base/brands.ts";
 import { crc32c, crc32cCombine } from "../base/crc32c.ts";
 import { DURATION_BOUNDS_MS, Histogram } from "../base/histogram.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
-import type { Disk, SyncedFile, SyncedWrites } from "../ports/disk.ts";
+import { type Disk, IoError, type SyncedFile, type SyncedWrites } from "../ports/disk.ts";
 import { setBatchBaseOffset, setBatchLeaderEpoch, setBatchLogAppendTime } from "../protocol/record-batch.ts";
 import type { Block, BlockCache } from "./blocks.ts";
 import type { RecycledFiles } from "./recycled-files.ts";
@@ -179,7 +179,7 @@ export class Wal {
     this.#committed = options.start;
     this.#syncWanted = options.start;
     this.#lastStatePosition = options.lastStatePosition;
-    this.#file = this.#newFile();
+    this.#file = this.#newFile(0);
     this.#alignmentBytes = options.sync === "always" ? options.syncedWrites.alignmentBytes : 1;
     this.#fillerRoomBytes = this.#alignmentBytes === 1 ? 0 : this.#alignmentBytes + FILLER_MIN_BYTES;
   }
@@ -267,7 +267,7 @@ export class Wal {
     this.#ageTimer = undefined;
     this.#file.close(this.#position);
     this.#unsealed.push(this.#file);
-    this.#file = this.#newFile();
+    this.#file = this.#newFile(this.#position - this.#file.base);
     this.#syncWanted = this.#position;
     this.#sealDurableFiles(); // no sync follows when there was nothing left to write
     this.#pump();
@@ -334,9 +334,10 @@ export class Wal {
     group.lengthBytes += totalBytes;
   }
 
-  #newFile(): WalFile {
+  /** `sizeBytes`: what it will have, as far as can be foreseen. */
+  #newFile(sizeBytes: number): WalFile {
     const file = new WalFile(this.#position, this.#options.incarnation);
-    if (this.#options.sync === "always") file.other = this.#options.recycled.take();
+    if (this.#options.sync === "always") file.other = this.#options.recycled.take(sizeBytes);
     return file;
   }
 
@@ -438,9 +439,7 @@ export class Wal {
     await previous?.disk.close();
     let handle: Handle;
     if (sync === "always") {
-      const { name, other } = file;
-      const synced = await (other === undefined ? syncedWrites.create(name) : syncedWrites.reuse(other, name));
-      handle = { file, disk: synced, sync: undefined };
+      handle = { file, disk: (await this.#reuse(file)) ?? (await syncedWrites.create(file.name)), sync: undefined };
     } else {
       const plain = await disk.create(file.name);
       handle = { file, disk: plain, sync: () => plain.sync() };
@@ -448,6 +447,18 @@ export class Wal {
     await disk.syncFolder(WAL_FOLDER);
     this.#handle = handle;
     return handle;
+  }
+
+  /** Undefined when there is no file for it to be written over, or none any more: somebody may have needed the space. */
+  async #reuse(file: WalFile): Promise<SyncedFile | undefined> {
+    if (file.other === undefined) return undefined;
+    try {
+      return await this.#options.syncedWrites.reuse(file.other, file.name);
+    } catch (error) {
+      if (!(error instanceof IoError && error.kind === "notFound")) throw error;
+      file.other = undefined;
+      return undefined;
+    }
   }
 
   /** Moves on over the groups that are written with all before them. */

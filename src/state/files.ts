@@ -6,7 +6,7 @@
  * a segment or past their time → below two verified snapshots, both taken later than that → index removed → file removed, or
  * kept to be written over (`recycled-files.ts`).
  * So whichever snapshot a start begins from, it refers to nothing that is gone. A crash between the last two leaves a file
- * that nobody needs: it is found in the listing at the next start and removed then.
+ * that nobody needs: it is found in the listing at the next start and goes then.
  */
 import { type Position, toPosition } from "../base/brands.ts";
 import type { BatchReader } from "../log/batch-reader.ts";
@@ -50,7 +50,7 @@ export class Files {
   #work: Promise<void> = Promise.resolve();
   /** Snapshots written since the start. */
   snapshotsWritten = 0;
-  /** Bytes of files removed since the start. */
+  /** Bytes of files removed, or kept to be written over, since the start. */
   removedBytes = 0;
 
   constructor(options: FilesOptions) {
@@ -89,7 +89,7 @@ export class Files {
 
   /** Removes the files that wait for being written over: others need the space. */
   giveUpRecycled(): Promise<void> {
-    return this.#enqueue(() => this.#options.recycled.removeAll());
+    return this.#options.recycled.removeAll().catch((error: unknown) => this.#options.failed(error));
   }
 
   /** Takes a snapshot unless there is one of this very position. */

@@ -385,7 +385,12 @@ export class Storage {
   /** What is merged is there twice for a while. The log has its share of the disk all the same: without it the broker ends. */
   async #hasRoom(neededBytes: number): Promise<boolean> {
     const { disk, store, log } = this.#options;
-    const freeBytes = (await disk.freeBytes()) - store.state.broker["wal.min.free.bytes"];
+    const usable = async (): Promise<number> => (await disk.freeBytes()) - store.state.broker["wal.min.free.bytes"];
+    let freeBytes = await usable();
+    if (neededBytes > freeBytes && store.files.recycled.count > 0) {
+      await store.files.giveUpRecycled();
+      freeBytes = await usable();
+    }
     const lacksRoom = neededBytes > freeBytes;
     if (lacksRoom && !this.#lacksRoom) {
       log(`warning: merging and compaction wait: ${neededBytes} bytes are needed, of which ${freeBytes} may be used`);

@@ -29,7 +29,7 @@ export const STORAGE = {
   ),
   "wal.recycle.max.bytes": long(
     2048 * MIB,
-    "Files of the write-ahead log that are of no more use and are kept to be written over, which costs less than new ones; 0 keeps none.",
+    "Files of the write-ahead log that are of no more use and are kept to be written over, which costs less than new ones, of no more than a quarter of the disk that is free beyond wal.min.free.bytes; what they held can be read in them until then; 0 keeps none.",
     { min: 0 },
   ),
   "segment.delete.delay.ms": long(60000, "How long a segment stays after nothing refers to it any more.", { min: 0 }),
