@@ -6,6 +6,7 @@ import { decodeRequest, decodeRequestHeader, encodeResponse } from "../../src/pr
 import type { Message, MessageInput } from "../../src/protocol/codec/message.ts";
 import { Reader } from "../../src/protocol/codec/reader.ts";
 import { Writer } from "../../src/protocol/codec/writer.ts";
+import { ErrorCode } from "../../src/protocol/errors.ts";
 import { batchOffsetCount, setBatchBaseOffset } from "../../src/protocol/record-batch.ts";
 import type { BrokerAddress } from "./connection.ts";
 
@@ -17,6 +18,8 @@ export interface Fault {
   readonly produceError?: { readonly request: number; readonly code: number };
   /** The first batch that is fetched comes a second time. */
   readonly repeats?: boolean;
+  /** So many fetches that ask for a session get none. */
+  readonly fetchesWithoutSession?: number;
 }
 
 interface Stored {
@@ -41,7 +44,8 @@ export class FakeBroker {
   readonly #batches: Stored[][];
   readonly #ends: number[];
   /** Where each fetch session stands. */
-  readonly #sessions = new Map<number, Map<number, number>>();
+  readonly #sessions = new Map<number, { nextEpoch: number; readonly positions: Map<number, number> }>();
+  #refusedSessions = 0;
   readonly #parked = new Set<Parked>();
   #answersEmpty = false;
   #produced = 0;
@@ -128,9 +132,17 @@ export class FakeBroker {
     { sessionId, sessionEpoch, topics, maxWaitMs }: Message<typeof APIS.fetch.request>,
     answer: (body: MessageInput<typeof APIS.fetch.response>) => void,
   ): void {
-    const id = sessionEpoch === 0 ? this.#sessions.size + 1 : sessionId;
-    const positions = this.#sessions.get(id) ?? new Map<number, number>();
-    if (sessionEpoch >= 0) this.#sessions.set(id, positions);
+    const isRefused = sessionEpoch === 0 && this.#refusedSessions < (this.#fault.fetchesWithoutSession ?? 0);
+    if (isRefused) this.#refusedSessions += 1;
+    const id = isRefused ? 0 : sessionEpoch === 0 ? this.#sessions.size + 1 : sessionId;
+    const session = this.#sessions.get(id) ?? { nextEpoch: 0, positions: new Map<number, number>() };
+    if (sessionEpoch > 0 && sessionEpoch !== session.nextEpoch) {
+      answer({ throttleTimeMs: 0, errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH, sessionId: id, responses: [] });
+      return;
+    }
+    session.nextEpoch = sessionEpoch + 1;
+    if (sessionEpoch >= 0 && !isRefused) this.#sessions.set(id, session);
+    const { positions } = session;
     for (const { partition, fetchOffset } of topics.flatMap((topic) => topic.partitions)) {
       positions.set(partition, Number(fetchOffset));
     }

@@ -77,6 +77,22 @@ test("a topic that holds something already is read from its end", async () => {
   assert.equal(result.readBytes, result.records * RECORD_BYTES * 2);
 });
 
+test("idle consumers that get no session at first have one later", async () => {
+  const broker = await FakeBroker.start(PARTITIONS, { fetchesWithoutSession: 6 });
+  try {
+    broker.answerEmpty();
+    const options = { address: broker.address, topic: "t", partitions: PARTITIONS, consumers: 4 };
+    const consumers = await idleConsumers(options);
+    const failed = consumers.failed.catch((error: unknown) => error);
+    const run = { ...options, connections: 1, recordSizeBytes: RECORD_BYTES, batchSizeBytes: 1024, readers: 1 };
+    await tail({ ...run, bytesPerSecond: 1e6, seconds: 0.02, intervalSeconds: Infinity, onInterval: () => {} });
+    assert.match(String(await failed), /partition \d is not empty/, "they have waited for something all the time");
+    consumers.close();
+  } finally {
+    await broker.stop();
+  }
+});
+
 test("idle consumers wait, and say when there is something to read", async () => {
   const broker = await FakeBroker.start(PARTITIONS);
   try {
