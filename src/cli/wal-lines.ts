@@ -71,7 +71,7 @@ function linesOf(item: WalItem): readonly Line[] {
       return [{ kind: "cut", text: `${item.bytes} bytes, ${what}`, fields: {} }];
     }
     case "old": {
-      const what = "of the file that this one was before, to be written over";
+      const what = "of the file that this one was before";
       return [{ kind: "old", text: `${item.bytes} bytes, ${what}`, fields: {} }];
     }
     case "segment":

@@ -57,3 +57,37 @@ test("a file that has grown since, and a later one beside it, are seen as they w
   for await (const item of input.items()) kinds.push(item.kind);
   assert.deepEqual(kinds, ["group", "filler"]);
 });
+
+test("what a file held before it was written over is neither torn nor damage", async () => {
+  const before = new WalFileBuilder({ base: 1_000_000 });
+  for (let n = 0; n < 20; n += 1) before.group([{ fillerBytes: 300 }]);
+  const builder = new WalFileBuilder().group([{ fillerBytes: 100 }], { wasOther: true });
+  const whole = builder.bytes.length;
+  builder.group([{ fillerBytes: 200 }], { wasOther: true });
+  const over = (own: Buffer): Buffer => Buffer.concat([own, before.bytes.subarray(own.length)]);
+  const kindsOf = async (bytes: Buffer, later?: WalFileBuilder): Promise<string[]> => {
+    const folder = new MemoryFolder();
+    folder.files.set(builder.name, bytes);
+    if (later !== undefined) folder.files.set(later.name, later.bytes);
+    const kinds: string[] = [];
+    for await (const item of (await openWalIn(folder, builder.name, builder.name)).items()) {
+      kinds.push(`${item.kind} ${item.at} ${item.bytes}`);
+    }
+    return kinds.filter((kind) => !/^(group|filler)/.test(kind));
+  };
+  const own = builder.bytes;
+  const all = over(own).length;
+  assert.deepEqual(await kindsOf(over(own)), [`old ${own.length} ${all - own.length}`]);
+  const torn = Buffer.from(over(own));
+  torn[own.length - 10]! ^= 1;
+  assert.deepEqual(await kindsOf(torn), [
+    `torn ${whole} ${own.length - whole}`,
+    `old ${own.length} ${all - own.length}`,
+  ]);
+  const next = new WalFileBuilder({ base: builder.end }).group([{ fillerBytes: 100 }]);
+  assert.deepEqual(
+    await kindsOf(over(own), next),
+    [`old ${own.length} ${all - own.length}`],
+    "sealed, and not cut off",
+  );
+});

@@ -60,7 +60,7 @@ export type WalItem = Place &
     | { readonly kind: "torn" }
     /** Cut off by a start, which went on in another file: it counts no more. */
     | { readonly kind: "cut" }
-    /** What the file held before it was the log's: it is written over. */
+    /** What the file held before it was the log's: it is written over, or cut off when the file is sealed. */
     | { readonly kind: "old" }
     | SegmentItem
   );
@@ -198,7 +198,8 @@ async function* groupItems(
   }
   const missing = knownDurable - base - limit;
   if (missing > 0) yield { kind: "damage", at: limit, bytes: missing, what: "missing, by what its index says" };
-  if (limit < sizeBytes) yield { kind: "cut", at: limit, bytes: sizeBytes - limit };
+  if (limit < sizeBytes)
+    yield { kind: (await scanner.wasOther(limit)) ? "old" : "cut", at: limit, bytes: sizeBytes - limit };
 }
 
 /** What to say when the file begins with a group that is of another one than its name says. */

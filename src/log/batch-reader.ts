@@ -488,12 +488,9 @@ function takeFrom(region: Region, batch: PlannedBatch): boolean {
 
 /** A write that the disk has lost leaves a whole record of something else, where a file was written over another one. */
 function take(batch: PlannedBatch, bytes: Buffer, at: number): void {
-  const { topicBytes, sizeBytes, range, baseOffset } = batch;
-  const dataAt = at + batchDataOffset(topicBytes);
-  const { topicId, partition } = range;
-  const isIt = isBatchRecordOf(bytes, at, { topicId, partition, topicBytes, sizeBytes });
-  if (!isIt || batchBaseOffset(bytes, dataAt) !== baseOffset) return;
-  batch.bytes = bytes.subarray(dataAt, dataAt + sizeBytes);
+  const dataAt = at + batchDataOffset(batch.topicBytes);
+  if (batchBaseOffset(bytes, dataAt) !== batch.baseOffset || !isBatchRecordOf(bytes, at, batch.range, batch)) return;
+  batch.bytes = bytes.subarray(dataAt, dataAt + batch.sizeBytes);
 }
 
 function recordBytes(batch: PlannedBatch): number {

@@ -94,8 +94,7 @@ export class GroupScanner {
 
   /** The intact header of a group, of this file or another. */
   async #headerAt(at: number): Promise<GroupHeader | undefined> {
-    if (this.#sizeBytes - at < GROUP_HEADER_BYTES || !(await this.#fill(at, GROUP_HEADER_BYTES))) return undefined;
-    return this.#headerHere(at);
+    return (await this.#fill(at, GROUP_HEADER_BYTES)) ? this.#headerHere(at) : undefined;
   }
 
   /** As `#headerAt`, of bytes that are in the buffer. */
@@ -124,36 +123,33 @@ export class GroupScanner {
     return position === this.#file.base + at && incarnation === this.#file.incarnation;
   }
 
-  /** The first place at `from` or behind it that looks like the beginning of a group, and is what is looked for. */
+  /** The first place at `from` or behind it where there is an intact header of a group, and what is looked for. */
   async #find(from: number, isIt: (at: number) => Promise<boolean>): Promise<number | undefined> {
     const magic = Buffer.from([WAL_MAGIC & 0xff, WAL_MAGIC >>> 8, VERSION_GROUP]);
     let at = from;
-    while (this.#sizeBytes - at >= GROUP_HEADER_BYTES) {
-      // The file can have become shorter since its size was asked.
-      if (!(await this.#fill(at, GROUP_HEADER_BYTES))) return undefined;
+    // Millions of places may look like one: nothing is waited for when the bytes are there.
+    while (this.#holds(at, GROUP_HEADER_BYTES) || (await this.#fill(at, GROUP_HEADER_BYTES))) {
       const found = this.#buffer.subarray(0, this.#bufferBytes).indexOf(magic, at - this.#bufferAt);
       if (found === -1) {
         at = this.#bufferAt + this.#bufferBytes - magic.length + 1;
         continue;
       }
       at = this.#bufferAt + found;
-      const isWithin = at + GROUP_HEADER_BYTES <= this.#bufferAt + this.#bufferBytes;
-      if (isWithin && this.#headerHere(at) === undefined) {
-        at += 1; // there may be millions of such places: nothing is to be waited for
-      } else if (this.#sizeBytes - at >= GROUP_HEADER_BYTES && (await this.#fill(at, GROUP_HEADER_BYTES))) {
-        if (this.#headerHere(at) !== undefined && (await isIt(at))) return at;
-        at += 1;
-      } else {
-        return undefined;
-      }
+      if (!this.#holds(at, GROUP_HEADER_BYTES)) continue;
+      if (this.#headerHere(at) !== undefined && (await isIt(at))) return at;
+      at += 1;
     }
     return undefined;
   }
 
+  #holds(at: number, bytes: number): boolean {
+    return at >= this.#bufferAt && at + bytes <= this.#bufferAt + this.#bufferBytes;
+  }
+
   /** Makes the buffer hold `bytes` bytes from file offset `at` on. False when the file ends before. */
   async #fill(at: number, bytes: number): Promise<boolean> {
-    const inside = at >= this.#bufferAt && at + bytes <= this.#bufferAt + this.#bufferBytes;
-    if (inside) return true;
+    if (this.#holds(at, bytes)) return true;
+    if (at + bytes > this.#sizeBytes) return false;
     if (bytes > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(bytes);
     else if (this.#buffer.length > this.#chunkBytes && bytes <= this.#chunkBytes)
       this.#buffer = Buffer.allocUnsafeSlow(this.#chunkBytes);

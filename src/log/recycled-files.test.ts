@@ -32,8 +32,9 @@ test("the largest file is written over first, and no more are kept than may be",
     await disk.makeFolder(WAL_FOLDER);
     const recycled = new RecycledFiles({ disk, maxBytes: 10_000, minFreeBytes: 0, files: [] });
     for (const [index, sizeBytes] of [3_000, 5_000, 1_000, 4_000].entries()) {
-      await recycled.keepOrRemove(await closedFile(disk, index * 10_000, sizeBytes));
+      await recycled.keep(await closedFile(disk, index * 10_000, sizeBytes));
     }
+    await recycled.shrink();
     assert.deepEqual([recycled.count, recycled.bytes], [2, 9_000], "the smaller ones had to go");
     const again = new RecycledFiles({ disk, maxBytes: 5_000, minFreeBytes: 0, files: await listRecycled(disk) });
     assert.equal(again.bytes, 9_000);
@@ -49,7 +50,8 @@ test("a bound of 0 keeps none", async () => {
   await inSimulation(async ({ disk }) => {
     await disk.makeFolder(WAL_FOLDER);
     const recycled = new RecycledFiles({ disk, maxBytes: 0, minFreeBytes: 0, files: [] });
-    await recycled.keepOrRemove(await closedFile(disk, 0, 1000));
+    await recycled.keep(await closedFile(disk, 0, 1000));
+    await recycled.shrink();
     assert.deepEqual(await disk.list(WAL_FOLDER), []);
   });
 });
@@ -59,7 +61,8 @@ test("a disk that is nearly full keeps none", async () => {
     await disk.makeFolder(WAL_FOLDER);
     const free = simulation.disk.spareBytes();
     const recycled = new RecycledFiles({ disk, maxBytes: MIB, minFreeBytes: free - 3_000, files: [] });
-    await recycled.keepOrRemove(await closedFile(disk, 0, 1000));
+    await recycled.keep(await closedFile(disk, 0, 1000));
+    await recycled.shrink();
     assert.deepEqual(await disk.list(WAL_FOLDER), [], "more than a quarter of the 2000 bytes that may be used");
   });
 });
@@ -180,6 +183,44 @@ test("a file that somebody has removed meanwhile is not missed", async () => {
     await log.flush();
     assert.equal(place.partition.highWatermark, 1);
     await log.store.files.giveUpRecycled();
+  });
+  assert.ok(ran !== CRASHED);
+});
+
+test("hazard: damage at the end of the log goes as far as is known to have been durable, not over what the file held", async () => {
+  const simulation = new Simulation({ seed: 1 });
+  await simulation.run(async (process) => freeOne(await openLog(process, SETTINGS)));
+  const later = { "wal.indexing.interval.ms": "-1", "wal.recovery.accept.loss": "true" };
+  let [name, end] = ["", 0];
+  let stale: Buffer = Buffer.alloc(0);
+  await simulation.run(async (process) => {
+    const log = await openLog(process, later);
+    const place = placeIn(log.topic("new"));
+    for (const value of ["a", "b", "c"]) {
+      log.append(place, [{ value: Buffer.alloc(300, value) }]);
+      await log.flush();
+    }
+    ({ name } = log.store.wal.file);
+    assert.ok(log.store.wal.file.other !== undefined);
+    stale = simulation.files().get(name)!;
+    await log.roll();
+    end = log.store.wal.position;
+  });
+  await simulation.run(async ({ disk }) => {
+    const { length } = simulation.files().get(name)!;
+    assert.ok(stale.length > length, "sealing has cut off what the file held; now that did not happen");
+    const file = await disk.open(name, "readWrite");
+    await file.write([stale.subarray(length)], length);
+    await file.close();
+    simulation.disk.flipBit(name, length - 20);
+  });
+  const ran = await simulation.run(async (process) => {
+    const { opened } = await openLog(process, later);
+    assert.deepEqual(
+      opened.report.damage.map(({ to }) => to),
+      [end],
+    );
+    assert.equal(opened.state.topic("new")!.partitions[0]!.endOffset, 3, "the index tells");
   });
   assert.ok(ran !== CRASHED);
 });

@@ -76,17 +76,15 @@ export class RecycledFiles {
     return this.#files.splice(index, 1)[0]?.name; // -1: the last one, which is the largest
   }
 
-  /** Keeps a file that nobody refers to, or removes it. The folder is to be synced afterwards. */
-  async keepOrRemove(file: WalFile): Promise<void> {
-    if (this.#maxBytes === 0) return this.#disk.remove(file.name);
+  /** Keeps a file that nobody refers to, as far as `shrink` lets it. The folder is to be synced afterwards. */
+  async keep(file: WalFile): Promise<void> {
     const name = file.name.replace(/wal$/, "free");
     await this.#disk.rename(file.name, name);
     this.#files.push({ name, sizeBytes: file.end - file.base });
     this.#files.sort(bySize);
-    await this.shrink();
   }
 
-  /** Removes the smallest, until they take no more than they may. */
+  /** Removes the smallest, until they take no more than they may: after each time that some were kept. */
   async shrink(): Promise<void> {
     if (this.#files.length === 0) return;
     const spareBytes = Math.max(0, (await this.#disk.freeBytes()) - this.#minFreeBytes);

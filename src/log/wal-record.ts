@@ -84,17 +84,24 @@ export function writeBatchRecordFrame(buffer: Buffer, at: number, fields: BatchR
   buffer.set(topicId, next + dataBytes);
 }
 
-/** Whether a whole batch record is of this partition. `topicId`: a character a byte. */
+/** Whose a batch record is. `topicId`: a character a byte. */
+export interface BatchOwner {
+  readonly topicId: string;
+  readonly partition: number;
+}
+
+/** Whether the record at `at`, which is whole and has a name and data of these sizes, is this owner's. */
 export function isBatchRecordOf(
   buffer: Buffer,
   at: number,
-  of: { readonly topicId: string; readonly partition: number; readonly topicBytes: number; readonly sizeBytes: number },
+  { topicId, partition }: BatchOwner,
+  { topicBytes, sizeBytes }: { readonly topicBytes: number; readonly sizeBytes: number },
 ): boolean {
-  const partitionAt = at + RECORD_HEADER_BYTES + 2 + of.topicBytes;
-  if (buffer.readInt32LE(partitionAt) !== of.partition) return false;
-  const idAt = partitionAt + 8 + of.sizeBytes;
+  const partitionAt = at + RECORD_HEADER_BYTES + 2 + topicBytes;
+  if (buffer.readInt32LE(partitionAt) !== partition) return false;
+  const idAt = partitionAt + 8 + sizeBytes;
   for (let index = 0; index < TOPIC_ID_BYTES; index += 1) {
-    if (buffer[idAt + index] !== of.topicId.charCodeAt(index)) return false;
+    if (buffer[idAt + index] !== topicId.charCodeAt(index)) return false;
   }
   return true;
 }

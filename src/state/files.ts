@@ -203,15 +203,15 @@ export class Files {
 
   async #removeUnused(): Promise<void> {
     this.#markFreed();
-    await this.#options.recycled.shrink();
     const unused = this.#closed.filter((file) => this.#canGo(file));
     for (const file of unused) {
       this.#options.reader.forget(file);
       await removeIfThere(this.#options.disk, file.indexName);
-      await this.#options.recycled.keepOrRemove(file);
+      await this.#options.recycled.keep(file);
       this.#closed.splice(this.#closed.indexOf(file), 1);
       this.removedBytes += file.end - file.base;
     }
+    await this.#options.recycled.shrink();
     if (unused.length > 0) await this.#options.disk.syncFolder(WAL_FOLDER);
   }
 }

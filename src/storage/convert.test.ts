@@ -6,11 +6,12 @@ import { MemoryFolder, WalFileBuilder } from "../../test/log/wal-files.ts";
 import { IDENTITY, idOf, memoryOutput } from "../../test/storage/memory-segments.ts";
 import { toPosition } from "../base/brands.ts";
 import type { Uuid } from "../base/uuid.ts";
-import { BatchIndex } from "../log/batch-index.ts";
+import { BatchIndex, BYTES_PER_ROW } from "../log/batch-index.ts";
 import { CorruptionError } from "../log/corruption.ts";
 import { readFileDirectory } from "../log/file-index.ts";
 import { segmentName } from "../log/segment.ts";
 import { WalFile } from "../log/wal-file.ts";
+import { type BatchOwner, batchRecordBytes } from "../log/wal-record.ts";
 import type { DiskFile } from "../ports/disk.ts";
 import { encodeBatch, type RecordInput } from "../protocol/record.ts";
 import { convertWalFile } from "./convert.ts";
@@ -220,6 +221,20 @@ test("damage in a batch, wherever, and a file that is gone, are told apart from 
   await assert.rejects(convertWalFile(memoryOutput(folder), job, NOTHING), /is damaged at byte 0: it is missing/);
 });
 
+test("hazard: a whole record of another partition, in place of a write that the disk has lost, is damage", async () => {
+  const sent = withOffsets([0, 1].map((partition) => ({ topic: 0, partition, records: [{ value: "v" }] })));
+  const { folder, builder } = await sealedFile(sent);
+  const job = await jobFor(folder, builder);
+  const bytes = folder.files.get(builder.name)!;
+  const [lost, other] = [0, 1].map((row) => {
+    const index = BatchIndex.read(folder.files.get(builder.indexName)!, row * BYTES_PER_ROW, 1);
+    return index.positionAt(0) - builder.base;
+  });
+  const recordBytes = batchRecordBytes(TOPICS[0]!.length, sent[0]!.batch.length);
+  bytes.copyWithin(lost!, other!, other! + recordBytes);
+  await assert.rejects(doJob(memoryOutput(folder), job, { progress: NOTHING, finished: NOTHING }), CorruptionError);
+});
+
 test("a file that has become shorter is damaged, although the memory still holds what was there", async () => {
   const sent = withOffsets([{ topic: 0, partition: 0, records: [{ value: "v".repeat(2000) }] }]);
   const { folder, builder } = await sealedFile(sent);
@@ -323,7 +338,7 @@ test("hazard: memory changes between check and copy: it is found out, whichever 
   const { batch } = sent[0]!;
   let harmed = 0;
   const { read } = methodsOf(Window.prototype, "read");
-  context.mock.method(Window.prototype, "read", async function (this: Window<unknown>) {
+  context.mock.method(Window.prototype, "read", async function (this: Window<BatchOwner>) {
     const batches = await read.call(this);
     this.bytes[batches[0]!.dataAt + harmed]! ^= 1;
     return batches;

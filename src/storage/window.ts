@@ -4,7 +4,13 @@
  */
 import { CorruptionError } from "../log/corruption.ts";
 import type { WalFile } from "../log/wal-file.ts";
-import { batchDataOffset, batchRecordBytes, wholeBatchCrc } from "../log/wal-record.ts";
+import {
+  type BatchOwner,
+  batchDataOffset,
+  batchRecordBytes,
+  isBatchRecordOf,
+  wholeBatchCrc,
+} from "../log/wal-record.ts";
 import type { DiskFile } from "../ports/disk.ts";
 import { batchBaseOffset, batchOffsetCount } from "../protocol/record-batch.ts";
 import type { SegmentOutput } from "./segment-writer.ts";
@@ -41,14 +47,14 @@ interface Placed<Owner> extends WindowBatch<Owner> {
   /** Where its record begins in the file, and its bytes. */
   readonly at: number;
   readonly recordBytes: number;
-  readonly dataOffset: number;
+  readonly topicBytes: number;
   readonly baseOffset: number;
   readonly endOffset: number;
   dataAt: number;
   crc: number;
 }
 
-export class Window<Owner> {
+export class Window<Owner extends BatchOwner> {
   bytes: Buffer;
   readonly #options: WindowOptions;
   readonly #gapBytes: number;
@@ -87,8 +93,7 @@ export class Window<Owner> {
     const { position, sizeBytes, baseOffset, endOffset } = batch;
     const recordBytes = batchRecordBytes(topicBytes, sizeBytes);
     const at = position - this.#options.file.base;
-    const dataOffset = batchDataOffset(topicBytes);
-    this.#placed.push({ owner, at, recordBytes, dataOffset, sizeBytes, baseOffset, endOffset, dataAt: 0, crc: 0 });
+    this.#placed.push({ owner, at, recordBytes, topicBytes, sizeBytes, baseOffset, endOffset, dataAt: 0, crc: 0 });
     this.#placedBytes += recordBytes + this.#edgeBytes;
   }
 
@@ -139,10 +144,11 @@ export class Window<Owner> {
   #check(batches: readonly Placed<Owner>[], shift: number, end: number): void {
     for (const batch of batches) {
       const at = batch.at + shift;
-      batch.dataAt = at + batch.dataOffset;
+      batch.dataAt = at + batchDataOffset(batch.topicBytes);
       batch.crc = wholeBatchCrc(this.bytes, batch.dataAt, batch.sizeBytes);
       const isGood =
         this.#options.recordBytes(this.bytes, at, end) === batch.recordBytes &&
+        isBatchRecordOf(this.bytes, at, batch.owner, batch) &&
         batchBaseOffset(this.bytes, batch.dataAt) === batch.baseOffset &&
         batch.baseOffset + batchOffsetCount(this.bytes, batch.dataAt) === batch.endOffset;
       if (isGood) continue;

@@ -83,6 +83,34 @@ describe("a full disk", () => {
     await world.verify();
   });
 
+  it("gives up the files that it keeps to be written over before it refuses anybody", async () => {
+    // Nothing else looks after them as long as nothing is written.
+    const rarely = {
+      "wal.min.free.bytes": `${FREE}`,
+      "snapshot.interval.bytes": "1",
+      "log.retention.check.interval.ms": "300000",
+    };
+    const world = new World({ seed: 1, settings: rarely });
+    const client = new ScriptedClient(world);
+    await world.start();
+    const orders = (await client.createTopic("orders")).partitions[0]!;
+    const doomed = await client.createTopic("doomed");
+    await client.produce(doomed.partitions[0]!, Buffer.alloc(50_000));
+    await client.deleteTopic(doomed);
+    const { files } = world.running.broker.store;
+    for (let count = 0; files.recycled.bytes < 50_000; count++) {
+      assert.ok(count < 20, "nothing is kept");
+      await client.produce(orders, `${count}`);
+      await world.pass(100);
+    }
+    const usedBytes = [...world.simulation.files().values()].reduce((sum, { length }) => sum + length, 0);
+    setFaults(world, { capacityBytes: usedBytes + FREE - 1 });
+    await world.pass(2_000);
+    assert.equal(files.recycled.count, 0);
+    await client.produce(orders, "there is room");
+    await world.verify();
+  });
+
   it("frees what a deletion leaves without use although nothing more is written, at its usual pace", async () => {
     const MiB = 1024 * 1024;
     const usual = {

@@ -31,6 +31,7 @@ export type Content =
 
 /** What a group header says when it is not what a broker would write. */
 export interface GroupChanges {
+  readonly wasOther?: boolean;
   readonly durablePosition?: number;
   readonly previousStatePosition?: number;
 }
