@@ -8,9 +8,9 @@ import { isSoak, seeds } from "./seeds.ts";
 
 const DEATHS: readonly Death[] = [
   { kind: "power", sync: "always", every: 1, withoutSegments: true }, // segments.crash.test.ts has those with segments
-  { kind: "kill", sync: "always", every: isSoak ? 1 : 2 },
-  { kind: "error", sync: "always", every: isSoak ? 1 : 2 },
-  { kind: "power", sync: "interval", every: isSoak ? 1 : 2 },
+  { kind: "kill", sync: "always", every: isSoak ? 1 : 3 },
+  { kind: "error", sync: "always", every: isSoak ? 1 : 3 },
+  { kind: "power", sync: "interval", every: isSoak ? 1 : 3 },
 ];
 
 describe("a death at every disk operation", () => {
