@@ -6,17 +6,19 @@ cache=$repository/.cache/clients/$(basename "$here")
 node=$repository/node_modules/.bin/node
 mkdir -p "$cache"
 
-# retry COMMAND [ARG…]: up to three times, with its output only when all of them fail.
-retry() {
-  local attempt
+# retry COMMAND [ARG…]: up to three times, with its output only when all of them fail. Suites that run at the same time
+# install one after the other: some share a folder.
+retry() (
+  exec 9> "$repository/.cache/clients/lock"
+  flock 9
   for attempt in 1 2 3; do
-    "$@" > "$cache/install.log" 2>&1 && return 0
+    "$@" > "$cache/install.log" 2>&1 9>&- && exit 0
     sleep "$attempt"
   done
   echo "cannot install: $*" >&2
   cat "$cache/install.log" >&2
-  return 1
-}
+  exit 1
+)
 
 # build_go: the crash client of the suite, with the Go code that they share, tested.
 build_go() (
@@ -38,16 +40,23 @@ install_java_client() {
 }
 
 # install_npm_client: the packages of package.json.
-install_npm_client() (
-  cp "$here/package.json" "$here/package-lock.json" "$cache/"
+install_npm_client() { retry npm_client; }
+
+npm_client() (
   cd "$cache"
-  retry npm ci --ignore-scripts
+  # What is there may be in use.
+  [ ! -e node_modules/complete ] || ! cmp -s "$here/package-lock.json" package-lock.json || exit 0
+  cp "$here/package.json" "$here/package-lock.json" . && npm ci --ignore-scripts && touch node_modules/complete
 )
 
 # install_python_client: the packages of requirements.txt, and the module that the Python clients share, tested.
 install_python_client() {
-  python3 -m venv "$cache/venv"
-  retry "$cache/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+  retry python_client
   export PYTHONPATH=$here/.. PYTHONDONTWRITEBYTECODE=1
   "$cache/venv/bin/python" -m unittest scenario_test 2> "$cache/test.log" || { cat "$cache/test.log" >&2; return 1; }
+}
+
+python_client() {
+  { [ -x "$cache/venv/bin/pip" ] || python3 -m venv "$cache/venv"; } &&
+    "$cache/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
 }

@@ -10,7 +10,7 @@ import { Broker, freePort } from "../../bench/brokers/broker.ts";
 import { brokerKind, type Settings } from "../../bench/brokers/kinds.ts";
 
 /** Apache Kafka needs about 10 s for each start after a kill. */
-const DEADLINE_MS = { chronik: 240_000, kafka: 600_000 };
+const DEADLINE_MS = { chronik: 480_000, kafka: 600_000 };
 /** How long a soak goes on, if one is asked for. */
 export const SOAK_MINUTES = Number(process.env["SOAK_MINUTES"] ?? 0);
 /** A client that could send more would have done so by then. */

@@ -1,3 +1,5 @@
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -31,10 +33,11 @@ import org.apache.kafka.streams.state.WindowStore;
  * What the suite does in Java: an application of Kafka Streams that keeps the newest value of each key, and what feeds it and
  * looks at its topics.
  *
- *     create BOOTSTRAP                 the topics of the application
- *     produce BOOTSTRAP FROM TO        rounds of updates: key k0 to k19; the value is the round, or "-" which deletes the key
- *     app BOOTSTRAP                    the application, until it is killed; prints its states and what it restores
- *     dump BOOTSTRAP TOPIC             reads a topic from its beginning to its end; prints what is in it as lines
+ *     app BOOTSTRAP       the application, until it is killed; prints its states and what it restores
+ *     serve BOOTSTRAP     takes commands line by line, and prints "done" behind what each has to say:
+ *       create            the topics of the application
+ *       produce FROM TO   rounds of updates: key k0 to k19; the value is the round, or "-" which deletes the key
+ *       dump TOPIC        reads a topic from its beginning to its end; prints what is in it as lines
  */
 public final class Streams {
   static final int KEYS = 20;
@@ -42,11 +45,23 @@ public final class Streams {
 
   public static void main(String[] args) throws Exception {
     switch (args[0]) {
-      case "create" -> create(args[1]);
-      case "produce" -> produce(args[1], Integer.parseInt(args[2]), Integer.parseInt(args[3]));
       case "app" -> app(args[1]);
-      case "dump" -> dump(args[1], args[2]);
+      case "serve" -> serve(args[1]);
       default -> throw new IllegalArgumentException(args[0]);
+    }
+  }
+
+  static void serve(String bootstrap) throws Exception {
+    var commands = new BufferedReader(new InputStreamReader(System.in));
+    for (String line = commands.readLine(); line != null; line = commands.readLine()) {
+      String[] words = line.split(" ");
+      switch (words[0]) {
+        case "create" -> create(bootstrap);
+        case "produce" -> produce(bootstrap, Integer.parseInt(words[1]), Integer.parseInt(words[2]));
+        case "dump" -> dump(bootstrap, words[1]);
+        default -> throw new IllegalArgumentException(line);
+      }
+      System.out.println("done");
     }
   }
 

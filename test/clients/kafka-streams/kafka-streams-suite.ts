@@ -10,7 +10,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../../../bench/brokers/broker.ts";
 import { runSuite, type Suite } from "../suite.ts";
@@ -22,8 +21,12 @@ const SETTINGS = {
 };
 const PATIENCE_MS = 90_000;
 const POLL_MS = 200;
+/** Much of what these programs do is to start. */
+const QUICK_START = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 const KEYS = 20;
 const LINES = 300;
+/** The source looks once a second. */
+const LINES_AT_ONCE = 60;
 const CONNECT = "org.apache.kafka.connect.cli.ConnectDistributed";
 
 const children = new Set<ChildProcess>();
@@ -38,8 +41,13 @@ class Program {
   #waiters: (() => void)[] = [];
 
   constructor(suite: Suite, mainClass: string, args: readonly string[]) {
-    const options = ["-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", `-Djava.io.tmpdir=${suite.folder}`];
-    this.child = spawn("java", [...options, mainClass, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    const options = [
+      "-Xmx512m",
+      ...QUICK_START,
+      "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+      `-Djava.io.tmpdir=${suite.folder}`,
+    ];
+    this.child = spawn("java", [...options, mainClass, ...args], { stdio: "pipe" });
     children.add(this.child);
     for (const stream of [this.child.stdout!, this.child.stderr!]) {
       createInterface({ input: stream }).on("line", (line) => {
@@ -49,8 +57,16 @@ class Program {
     }
   }
 
+  /** Says `command`, and answers the lines up to its "done". */
+  async ask(command: string): Promise<string[]> {
+    const from = this.lines.length;
+    this.child.stdin!.write(`${command}\n`);
+    await this.line((line, index) => index >= from && line === "done");
+    return this.lines.slice(from, -1);
+  }
+
   /** Waits for a line that `matches`. */
-  async line(matches: (line: string) => boolean): Promise<void> {
+  async line(matches: (line: string, index: number) => boolean): Promise<void> {
     const deadline = AbortSignal.timeout(PATIENCE_MS);
     while (!this.lines.some(matches)) {
       const ended = this.child.exitCode !== null;
@@ -76,22 +92,8 @@ interface Dump {
   readonly table: ReadonlyMap<string, string>;
 }
 
-async function java(suite: Suite, ...args: readonly string[]): Promise<string> {
-  const [command, ...rest] = args;
-  const options = ["-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"];
-  const child = spawn("java", [...options, "Streams", command!, suite.broker.address, ...rest], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  children.add(child);
-  const status = new Promise<number | null>((resolve) => void child.once("close", resolve));
-  const output = await text(child.stdout);
-  children.delete(child);
-  if ((await status) !== 0) throw new Error(`${args.join(" ")} failed:\n${output}`);
-  return output;
-}
-
-async function dump(suite: Suite, topic: string): Promise<Dump> {
-  const lines = (await java(suite, "dump", topic)).split("\n").map((line) => line.split(" "));
+async function dump(tool: Program, topic: string): Promise<Dump> {
+  const lines = (await tool.ask(`dump ${topic}`)).map((line) => line.split(" "));
   const number = (name: string): number => Number(lines.find(([first]) => first === name)![1]);
   const rows = lines.filter(([first]) => first === "row").map(([, key, value]): [string, string] => [key!, value!]);
   return { records: number("records"), offsets: number("offsets"), table: new Map(rows) };
@@ -125,17 +127,17 @@ function isComplete(rounds: number): (answer: Dump) => boolean {
   return ({ table }) => tableProblems(table, rounds).length === 0;
 }
 
-async function streams(suite: Suite): Promise<void> {
+async function streams(suite: Suite, tool: Program): Promise<void> {
   const changelog = "app-newest-changelog";
   const appArgs = (): [string, string[]] => ["Streams", ["app", suite.broker.address]];
-  await java(suite, "create");
+  await tool.ask("create");
   let app = new Program(suite, ...appArgs());
   await app.line((line) => line === "state RUNNING");
-  await java(suite, "produce", "0", "200");
-  const first = await until(() => dump(suite, "totals"), isComplete(200));
+  await tool.ask("produce 0 200");
+  const first = await until(() => dump(tool, "totals"), isComplete(200));
   suite.check("streams: the table is that of all updates", tableProblems(first.table, 200));
   const compacted = await until(
-    () => dump(suite, changelog),
+    () => dump(tool, changelog),
     ({ records, offsets }) => offsets >= 200 * KEYS && records < offsets / 4,
   );
   const isSmall = compacted.records < compacted.offsets / 4;
@@ -145,15 +147,15 @@ async function streams(suite: Suite): Promise<void> {
   );
   suite.check("streams: a consumer of the compacted changelog sees the table", tableProblems(compacted.table, 200));
 
-  const more = java(suite, "produce", "200", "400");
+  const more = tool.ask("produce 200 400");
   await suite.killAndStart();
   await more;
-  const second = await until(() => dump(suite, "totals"), isComplete(400));
+  const second = await until(() => dump(tool, "totals"), isComplete(400));
   suite.check("streams: goes on when the broker was killed", tableProblems(second.table, 400));
 
   await app.kill();
   await until(
-    () => dump(suite, changelog),
+    () => dump(tool, changelog),
     ({ records, offsets }) => records < offsets / 4,
   );
   app = new Program(suite, ...appArgs());
@@ -166,8 +168,8 @@ async function streams(suite: Suite): Promise<void> {
     "streams: restores its table from what compaction has left",
     sum > 0 && sum < (400 * KEYS) / 4 ? [] : [`restored from ${sum} records: ${app.lines.join(", ")}`],
   );
-  await java(suite, "produce", "400", "405");
-  const third = await until(() => dump(suite, "totals"), isComplete(405));
+  await tool.ask("produce 400 405");
+  const third = await until(() => dump(tool, "totals"), isComplete(405));
   suite.check("streams: goes on from the table it has restored", tableProblems(third.table, 405));
   await app.kill();
 }
@@ -206,7 +208,7 @@ class Connect {
   }
 }
 
-async function connect(suite: Suite): Promise<void> {
+async function connect(suite: Suite, tool: Program): Promise<void> {
   const [source, sink] = [join(suite.folder, "source.txt"), join(suite.folder, "sink.txt")];
   const port = await freePort();
   const converter = "org.apache.kafka.connect.storage.StringConverter";
@@ -228,6 +230,8 @@ async function connect(suite: Suite): Promise<void> {
     "offset.flush.interval.ms": 100,
     "session.timeout.ms": 6000,
     "heartbeat.interval.ms": 1000,
+    "consumer.session.timeout.ms": 6000,
+    "consumer.heartbeat.interval.ms": 1000,
     "scheduled.rebalance.max.delay.ms": 0,
     listeners: `http://127.0.0.1:${port}`,
     "plugin.discovery": "only_scan",
@@ -272,7 +276,7 @@ async function connect(suite: Suite): Promise<void> {
     for (let line = 0; line < LINES; line++) {
       written.push(`line ${written.length}`);
       appendFileSync(source, `${written.at(-1)}\n`);
-      if (line % 20 === 19)
+      if (line % LINES_AT_ONCE === LINES_AT_ONCE - 1)
         await until(
           () => Promise.resolve(sinkLines()),
           (lines) => lines.has(written.at(-1)!),
@@ -294,7 +298,7 @@ async function connect(suite: Suite): Promise<void> {
   await write();
   suite.check("connect: every line goes through", missing());
   const offsets = await until(
-    () => dump(suite, "connect-offsets"),
+    () => dump(tool, "connect-offsets"),
     ({ records, offsets: end }) => records < end / 2,
   );
   suite.check(
@@ -327,6 +331,8 @@ async function connect(suite: Suite): Promise<void> {
 }
 
 await runSuite("kafka-streams", SETTINGS, async (suite) => {
-  await streams(suite);
-  await connect(suite);
+  const tool = new Program(suite, "Streams", ["serve", suite.broker.address]);
+  await streams(suite, tool);
+  await connect(suite, tool);
+  await tool.kill();
 });
