@@ -14,9 +14,10 @@ import { CASES, selectCases, warmUp } from "./cases.ts";
 import { readMachine, readVersions } from "./machine.ts";
 import { writeReport } from "./report/document.ts";
 import { type Failure, type Run, readRuns, samplesOf, sidesOf, writeRuns } from "./report/results.ts";
-import type { Sample } from "./report/samples.ts";
+import { type Sample, undisturbed } from "./report/samples.ts";
 import { tableOf } from "./report/table.ts";
 import { parseSides, type Side } from "./sides.ts";
+import { processorTime, stolenPercent } from "./steal.ts";
 import { settleDisk } from "./tools/run.ts";
 
 const HELP = `usage: compare [options]
@@ -30,6 +31,8 @@ const HELP = `usage: compare [options]
   --report FILE       write the report, with its plots beside it, of all that is in --json or --from
   --from FILE         measure nothing: make the report of what --json wrote
   --notes FILE        a text in Markdown that goes into the report, behind the targets
+  --max-stolen P      leave rounds of a case out of tables, plots and the report when the host took more than P % of the
+                      processors from any side, as long as a round is left (100)
   --folder DIR        where the brokers put their data (the system's temporary folder)
 
 Chronik is packed and installed first, unless the environment variable CHRONIK holds the command that runs it.
@@ -49,12 +52,13 @@ const { values } = parseArgs({
     report: { type: "string" },
     from: { type: "string" },
     notes: { type: "string" },
+    "max-stolen": { type: "string", default: "100" },
     folder: { type: "string", default: tmpdir() },
     help: { type: "boolean", default: false },
   },
 });
 
-function positive(name: "rounds" | "scale"): number {
+function positive(name: "rounds" | "scale" | "max-stolen"): number {
   const value = Number(values[name]);
   if (!(value > 0)) throw new RangeError(`--${name} takes a number above 0`);
   return value;
@@ -86,8 +90,10 @@ async function takeTurn(side: Side, round: number, folder: string, listener: Lis
       }
       current = benchCase.name;
       try {
-        const result = await benchCase.run(broker, scale);
-        listener.onSample({ side: side.text, round, caseName: benchCase.name, ...result });
+        const before = processorTime();
+        const { measurements, ...result } = await benchCase.run(broker, scale);
+        const all = { ...measurements, stolenPercent: stolenPercent(before, processorTime()) };
+        listener.onSample({ side: side.text, round, caseName: benchCase.name, ...result, measurements: all });
       } catch (error) {
         failed(error);
         broker.checkRunning();
@@ -168,6 +174,8 @@ if (values.from !== undefined && values.report === undefined) throw new RangeErr
 const measuredNow = values.from === undefined ? [await measure(parseSides(values.sides), positive("rounds"))] : [];
 const file = values.from ?? values.json;
 const runs = file === undefined ? measuredNow : readRuns(file);
-if (values.report !== undefined) writeReport(values.report, runs, notes);
-console.log(tableOf(samplesOf(measuredNow.length > 0 ? measuredNow : runs), sidesOf(runs)));
+const maxStolen = positive("max-stolen");
+if (values.report !== undefined) writeReport(values.report, runs, { notes, maxStolen });
+const shown = undisturbed(samplesOf(measuredNow.length > 0 ? measuredNow : runs), maxStolen);
+console.log(tableOf(shown, sidesOf(runs)));
 if (measuredNow.some(({ failures }) => failures.length > 0)) process.exitCode = 1;

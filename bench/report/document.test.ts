@@ -38,7 +38,7 @@ function run(startSeconds: number, changes: Partial<Run> = {}): Run {
 
 function page(...runs: readonly Run[]): string {
   const plots = plotsOf(samplesOf(runs), sidesOf(runs));
-  return documentOf(runs, { plots, plotFolder: "benchmarks", notes: "## What grows\n\nA table." });
+  return documentOf(runs, { plots, plotFolder: "benchmarks", notes: "## What grows\n\nA table.", maxStolen: 20 });
 }
 
 /** The line of a table that begins with these cells, without its spaces. */
@@ -97,6 +97,18 @@ test("several runs are put together, each with rounds of its own", () => {
   const text = page(run(0.2), run(0.4));
   assert.match(row(text, "|start|first acknowledgement, s||") ?? "", /0\.30 \(0\.20–0\.40\)/);
 });
+
+test("what the host disturbed is left out, and said", () => {
+  const disturbed = run(9, { samples: run(9).samples.map((each) => stolen(each, 40)) });
+  const text = page(disturbed, run(0.4));
+  assert.match(row(text, "|start|first acknowledgement, s||") ?? "", /\|0\.40\|/);
+  assert.ok(text.includes("The 2 of 4 measurements from rounds in which its host took more than 20 %"));
+  assert.ok(page(disturbed).includes("These cases have no other rounds and kept theirs: start."));
+});
+
+function stolen(sample: Sample, stolenPercent: number): Sample {
+  return { ...sample, measurements: { ...sample.measurements, stolenPercent } };
+}
 
 test("runs of several machines are refused, and so is nothing", () => {
   assert.throws(() => page(run(1), run(1, { machine: { ...MACHINE, cores: 64 } })), /several machines/);

@@ -8,7 +8,7 @@ import { METRICS } from "../metrics.ts";
 import { CHRONIK } from "../sides.ts";
 import { type Plot, plotsOf } from "./plots.ts";
 import { type Run, samplesOf, sidesOf } from "./results.ts";
-import { type Sample, spreadOf } from "./samples.ts";
+import { type Sample, spreadOf, undisturbed } from "./samples.ts";
 import { spreadText, tableOf } from "./table.ts";
 import { type Judgement, judge, TARGETS } from "./targets.ts";
 
@@ -16,10 +16,15 @@ import { type Judgement, judge, TARGETS } from "./targets.ts";
 const FAILURE_LINES = 3;
 
 /** Writes the page, and its plots into a folder of the same name beside it, which it empties first. `notes`: see documentOf. */
-export function writeReport(file: string, runs: readonly Run[], notes: string): void {
+export function writeReport(
+  file: string,
+  runs: readonly Run[],
+  { notes, maxStolen }: Pick<Parts, "notes" | "maxStolen">,
+): void {
   const plotFolder = join(dirname(file), basename(file, extname(file)));
-  const plots = plotsOf(samplesOf(runs), sidesOf(runs));
-  const page = documentOf(runs, { plots, plotFolder: basename(plotFolder), notes }); // throws before anything is removed
+  const plots = plotsOf(undisturbed(samplesOf(runs), maxStolen), sidesOf(runs));
+  // Throws before anything is removed.
+  const page = documentOf(runs, { plots, plotFolder: basename(plotFolder), notes, maxStolen });
   rmSync(plotFolder, { recursive: true, force: true });
   mkdirSync(plotFolder, { recursive: true });
   for (const { name, svg } of plots) writeFileSync(join(plotFolder, `${name}.svg`), svg);
@@ -32,17 +37,20 @@ export interface Parts {
   readonly plotFolder: string;
   /** Goes into the page behind the targets, as it is. May be empty. */
   readonly notes: string;
+  /** Percent: see `undisturbed`. */
+  readonly maxStolen: number;
 }
 
 /** @throws Error when there is nothing, or when the runs are of several machines: their figures say nothing together. */
-export function documentOf(runs: readonly Run[], { plots, plotFolder, notes }: Parts): string {
+export function documentOf(runs: readonly Run[], { plots, plotFolder, notes, maxStolen }: Parts): string {
   const [first] = runs;
   if (first === undefined) throw new Error("there is no run to report");
   const { machine } = first;
   if (runs.some((run) => nameOf(run.machine) !== nameOf(machine))) {
     throw new Error("the runs were made on several machines: report each on its own");
   }
-  const samples = samplesOf(runs);
+  const all = samplesOf(runs);
+  const samples = undisturbed(all, maxStolen);
   const syncP99Ms = Math.max(...runs.map((run) => run.machine.diskLatency.small.p99Ms));
   return [
     "# Benchmarks",
@@ -59,6 +67,7 @@ export function documentOf(runs: readonly Run[], { plots, plotFolder, notes }: P
       ? ["**Runs at another scale than 1 are a look at the suite, not a measurement.**"]
       : []),
     ...failureText(runs),
+    ...disturbanceText(all, samples, maxStolen),
     "## Targets",
     targetText(syncP99Ms),
     targetTable(samples, syncP99Ms),
@@ -117,6 +126,18 @@ function failureText(runs: readonly Run[]): string[] {
     return `- run ${run}, round ${round}, \`${side}\`, ${caseName}: ${text}`;
   });
   return [`These did not come to their end, and are in no figure:\n\n${lines.join("\n")}`];
+}
+
+function disturbanceText(all: readonly Sample[], left: readonly Sample[], maxStolen: number): string[] {
+  if (maxStolen >= 100) return [];
+  const noisy = new Set(
+    left.filter(({ measurements }) => (measurements.stolenPercent ?? 0) > maxStolen).map(({ caseName }) => caseName),
+  );
+  const kept = noisy.size === 0 ? "" : ` These cases have no other rounds and kept theirs: ${[...noisy].join(", ")}.`;
+  return [
+    `This is a virtual machine. The ${all.length - left.length} of ${all.length} measurements from rounds in which its host took more ` +
+      `than ${maxStolen} % of the processors from either side are in no figure.${kept}`,
+  ];
 }
 
 function targetText(syncP99Ms: number): string {

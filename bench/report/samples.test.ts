@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ratioOf, type Sample, spreadOf } from "./samples.ts";
+import { ratioOf, type Sample, spreadOf, undisturbed } from "./samples.ts";
 
 const FIGURE = { caseName: "one", metric: "recordsPerSecond" } as const;
 const sample = (side: string, round: number, recordsPerSecond: number): Sample => ({
@@ -32,4 +32,19 @@ test("ratios are those of the rounds, and an unfinished round does not count", (
 test("nothing beside nothing is equal", () => {
   const samples = [sample("kafka", 1, 0), sample("chronik", 1, 0)];
   assert.equal(ratioOf(samples, { side: "chronik", base: "kafka" }, FIGURE)?.median, 1);
+});
+
+test("rounds in which the host took much from any side are left out, as long as a round is left", () => {
+  const stolen = (caseName: string, side: string, round: number, stolenPercent: number): Sample => ({
+    ...{ side, round, caseName },
+    measurements: { recordsPerSecond: 1, stolenPercent },
+  });
+  const quiet = [stolen("one", "kafka", 2, 10), stolen("one", "chronik", 2, 0)];
+  const noisy = [stolen("one", "kafka", 1, 0), stolen("one", "chronik", 1, 11)];
+  const onlyNoisy = [stolen("two", "kafka", 1, 0), stolen("two", "chronik", 1, 11)];
+  assert.deepEqual(undisturbed([...noisy, ...quiet, ...onlyNoisy, ...SAMPLES.slice(0, 1)], 10), [
+    ...quiet,
+    ...onlyNoisy,
+  ]);
+  assert.equal(undisturbed(SAMPLES, 0).length, SAMPLES.length);
 });

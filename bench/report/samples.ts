@@ -22,6 +22,19 @@ export interface Figure {
   readonly metric: Metric;
 }
 
+/**
+ * Without the rounds of a case in which the host took more than so many percent of the processors from any of the sides: they
+ * say how the host was. A case that has no other rounds keeps them.
+ */
+export function undisturbed(samples: readonly Sample[], maxStolenPercent: number): Sample[] {
+  const roundOf = ({ caseName, round }: Sample): string => `${caseName} ${round}`;
+  const isDisturbed = ({ measurements }: Sample): boolean => (measurements.stolenPercent ?? 0) > maxStolenPercent;
+  const disturbed = new Set(samples.filter(isDisturbed).map(roundOf));
+  const left = samples.filter((sample) => !disturbed.has(roundOf(sample)));
+  const cases = new Set(left.map(({ caseName }) => caseName));
+  return samples.filter((sample) => !disturbed.has(roundOf(sample)) || !cases.has(sample.caseName));
+}
+
 /** Over all rounds of one side; undefined when it was not measured. */
 export function spreadOf(samples: readonly Sample[], side: string, figure: Figure): Spread | undefined {
   return spread(valuesOf(samples, side, figure).map(({ value }) => value));
