@@ -77,6 +77,18 @@ test("a topic that holds something already is read from its end", async () => {
   assert.equal(result.readBytes, result.records * RECORD_BYTES * 2);
 });
 
+test("a run that is over before its first turn comes sends all that it should have sent", async () => {
+  const broker = await FakeBroker.start(PARTITIONS);
+  try {
+    const run = { address: broker.address, topic: "t", partitions: PARTITIONS, connections: 1, readers: 1 };
+    const batches = { recordSizeBytes: RECORD_BYTES, batchSizeBytes: 1024, bytesPerSecond: 1e9, seconds: 0.0001 };
+    const { records } = await tail({ ...run, ...batches, intervalSeconds: Infinity, onInterval: () => {} });
+    assert.ok(records * RECORD_BYTES >= 1e5, `${records} records`);
+  } finally {
+    await broker.stop();
+  }
+});
+
 test("idle consumers that get no session at first have one later", async () => {
   const broker = await FakeBroker.start(PARTITIONS, { fetchesWithoutSession: 6 });
   try {

@@ -174,6 +174,8 @@ class Run {
       await delay(TICK_MS);
       if (this.#closed) throw new Error("the run was ended");
     }
+    // However late the last turn came: a run has as many batches as its rate and its time say.
+    while (this.#batchesSent < seconds * batchesPerSecond) this.#send();
     await this.#allArrived();
     const elapsedSeconds = (performance.now() - startMs) / 1000;
     endInterval();
