@@ -7,7 +7,8 @@ import type { RegionRead, RegionReadResult } from "../ports/region-reads.ts";
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * `folder`: what names are relative to. `recordsEnd`: where the intact records end that stand one behind the other from `at` on.
+ * `folder`: what names are relative to. `recordsEnd`: where the intact records end that stand one behind the other from `at` on;
+ * not asked where nobody knows where one begins.
  * @throws an error of the system
  */
 export function readRegion(
@@ -15,18 +16,18 @@ export function readRegion(
   request: RegionRead,
   recordsEnd: (memory: Buffer, at: number, end: number) => number,
 ): RegionReadResult {
-  const { name, memory, from, to, position } = request;
+  const { name, memory, from, to, position, recordAt } = request;
   const fd = fs.openSync(path.join(folder, name), "r");
   try {
-    let verifiedTo = request.recordAt;
+    let verifiedTo = recordAt ?? from;
     let at = from;
     while (at < to) {
       const got = fs.readSync(fd, memory, at, Math.min(PIECE_BYTES, to - at), position + at - from);
       if (got === 0) break;
       at += got;
-      verifiedTo = recordsEnd(memory, verifiedTo, at);
+      if (recordAt !== undefined) verifiedTo = recordsEnd(memory, verifiedTo, at);
     }
-    return { readBytes: at - from, verifiedTo };
+    return { readBytes: at - from, recordAt, verifiedTo };
   } finally {
     fs.closeSync(fd);
   }

@@ -326,21 +326,31 @@ export class BatchReader {
       if (next?.file === region.file && next.position <= region.to) {
         neighbours += 1;
       } else {
-        if (batch.at >= (region.position + region.to) / 2) void this.#readAhead(region, neighbours);
+        if (batch.at >= (region.position + region.to) / 2) void this.#readAhead(region, neighbours, recordBytes(batch));
         neighbours = 1;
       }
     }
     return left.length === 0 ? left : inOrder(left);
   }
 
-  /** Reads so many regions behind this one, one after the other: each begins where the records of the last end. */
-  async #readAhead(region: Region, count: number): Promise<void> {
+  /**
+   * Reads so many regions behind this one, one after the other: each begins where the records of the last end. Two are under
+   * way as long as records are so small that what is read of one again is sure to have the last record's end.
+   */
+  async #readAhead(region: Region, count: number, recordBytes: number): Promise<void> {
+    const mayOverlap = recordBytes <= this.#regions.edgeBytes;
     let last: Region | undefined = region;
     for (let left = count; left > 0 && last !== undefined; left -= 1) {
-      const { file, recordAt, verifiedTo }: Region = last;
-      if (verifiedTo <= recordAt || verifiedTo >= file.end - file.base) return;
-      last = this.#regions.find(file, verifiedTo, 1) ?? this.#regions.begin(file, verifiedTo);
-      await last?.read.catch(() => undefined); // whoever needs it reads again, and is told
+      const { file, recordAt, verifiedTo, readTo }: Region = last;
+      let next: Region | undefined;
+      if (readTo === 0) {
+        next = this.#regions.beginBehind(last);
+      } else {
+        if (recordAt === undefined || verifiedTo <= recordAt || verifiedTo >= file.end - file.base) return;
+        next = this.#regions.find(file, verifiedTo, 1) ?? this.#regions.begin(file, verifiedTo);
+      }
+      await (mayOverlap ? last : next)?.read.catch(() => undefined); // whoever needs it reads again, and is told
+      last = next;
     }
   }
 
@@ -352,7 +362,8 @@ export class BatchReader {
 
   async #readRegion(request: RegionRead): Promise<RegionReadResult> {
     const { memory, from, to, position } = request;
-    let verifiedTo = request.recordAt;
+    let { recordAt } = request;
+    let verifiedTo = recordAt;
     const readBytes = await this.#turns.read(memory.subarray(from, to), position, async (piece, pieceAt) => {
       const pieceFrom = pieceAt - position + from;
       const pieceTo = pieceFrom + piece.length;
@@ -363,12 +374,13 @@ export class BatchReader {
         to: pieceTo,
         recordAt: verifiedTo,
       });
-      verifiedTo = got.verifiedTo;
+      recordAt ??= got.recordAt;
+      verifiedTo = recordAt === undefined ? undefined : got.verifiedTo;
       this.reads += 1;
       this.readBytes += got.readBytes;
       return got.readBytes;
     });
-    return { readBytes, verifiedTo };
+    return { readBytes, recordAt, verifiedTo: verifiedTo ?? from };
   }
 
   #readInTurn(file: LogFile, bytes: Buffer, at: number): Promise<number> {

@@ -1,10 +1,11 @@
 /** Reads regions by means of a disk, in the thread that asks for them. */
 import type { Disk } from "../ports/disk.ts";
-import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
+import { RecordEnds, type RegionRead, type RegionReadResult, type RegionReads } from "../ports/region-reads.ts";
 import { verifiedRecordsEnd } from "./wal-record.ts";
 
 export class DiskRegionReads implements RegionReads {
   readonly #disk: Disk;
+  readonly #ends = new RecordEnds();
 
   constructor(disk: Disk) {
     this.#disk = disk;
@@ -14,11 +15,15 @@ export class DiskRegionReads implements RegionReads {
     return Buffer.allocUnsafeSlow(sizeBytes);
   }
 
-  async read({ name, position, memory, from, to, recordAt }: RegionRead): Promise<RegionReadResult> {
+  async read(request: RegionRead): Promise<RegionReadResult> {
+    const { name, position, memory, from, to } = request;
     const file = await this.#disk.open(name, "read");
     try {
       const readBytes = await file.read(memory.subarray(from, to), position);
-      return { readBytes, verifiedTo: verifiedRecordsEnd(memory, recordAt, from + readBytes) };
+      const recordAt = this.#ends.startOf(request);
+      const verifiedTo = recordAt === undefined ? from : verifiedRecordsEnd(memory, recordAt, from + readBytes);
+      this.#ends.ended(request, verifiedTo);
+      return { readBytes, recordAt, verifiedTo };
     } finally {
       await file.close();
     }

@@ -26,18 +26,19 @@ interface Stretch {
   readonly file: LogFile;
   /** Where in the file its memory begins. */
   readonly position: number;
-  /** Where the first record begins that is gone over. */
-  readonly recordAt: number;
+  /** Where the first record begins that is gone over; undefined: where those of the stretch `behind` it end. */
+  readonly recordAt: number | undefined;
   /** Where it ends at most. */
   readonly to: number;
 }
 
-export class Region implements Stretch {
+export class Region {
   readonly file: LogFile;
   readonly position: number;
-  readonly recordAt: number;
   readonly to: number;
   readonly memory: Buffer;
+  /** Where the first record begins that was gone over; undefined as long as that is not known. */
+  recordAt: number | undefined;
   /** Resolves when it was read. */
   readonly read: Promise<void>;
   /** How far it was read. */
@@ -55,7 +56,8 @@ export class Region implements Stretch {
     this.recordAt = recordAt;
     this.to = to;
     this.memory = memory;
-    this.read = read.then(({ readBytes, verifiedTo }) => {
+    this.read = read.then(({ readBytes, recordAt: foundAt, verifiedTo }) => {
+      this.recordAt = foundAt === undefined ? undefined : position + foundAt;
       this.readTo = position + readBytes;
       this.verifiedTo = position + verifiedTo;
     });
@@ -68,7 +70,7 @@ export class Region implements Stretch {
 
   /** Whether the record that lies there need not be gone over any more. */
   isVerified(at: number, sizeBytes: number): boolean {
-    return this.recordAt <= at && at + sizeBytes <= this.verifiedTo;
+    return this.recordAt !== undefined && this.recordAt <= at && at + sizeBytes <= this.verifiedTo;
   }
 }
 
@@ -107,6 +109,11 @@ export class RegionCache {
     return this.regionBytes * (1 - NEAR_SHARE - EDGE_SHARE);
   }
 
+  /** Of the end of a region what the one behind it reads again. */
+  get edgeBytes(): number {
+    return this.regionBytes * EDGE_SHARE;
+  }
+
   /** A region that all of these bytes lie in, perhaps being read still. */
   find(file: LogFile, at: number, sizeBytes: number): Region | undefined {
     const index = this.#regions.findIndex((region) => region.spans(file, at, sizeBytes));
@@ -118,10 +125,28 @@ export class RegionCache {
   /** Begins to read a region of a sealed file for the record that begins at `at`; undefined when there is no memory for it. */
   begin(file: LogFile, at: number): Region | undefined {
     const memory = this.#take();
+    return memory === undefined ? undefined : this.#begin(this.#stretchFor(file, at), memory);
+  }
+
+  /**
+   * The region that goes on behind one, which may still be being read, so that where its records end is not known; undefined
+   * at the end of the file, or when there is no memory.
+   */
+  beginBehind({ file, to }: Region): Region | undefined {
+    const found = this.find(file, to, 1);
+    const end = file.end - file.base;
+    if (found !== undefined || to >= end) return found;
+    const memory = this.#take();
     if (memory === undefined) return undefined;
-    const stretch = this.#stretchFor(file, at);
+    const position = to - this.edgeBytes;
+    const stretch = { file, position, recordAt: undefined, to: Math.min(position + this.regionBytes, end) };
+    return this.#begin(stretch, memory, to);
+  }
+
+  #begin(stretch: Stretch, memory: Buffer, behind?: number): Region {
+    const { file } = stretch;
     file.readers += 1;
-    const region: Region = new Region(stretch, memory, this.#read(stretch, memory));
+    const region: Region = new Region(stretch, memory, this.#read(stretch, memory, behind));
     region.holders += 1; // the read itself
     this.#regions.push(region);
     const ended = (): void => {
@@ -177,7 +202,7 @@ export class RegionCache {
 
   #stretchFor(file: LogFile, at: number): Stretch {
     const nearBytes = this.regionBytes * NEAR_SHARE;
-    const edgeBytes = this.regionBytes * EDGE_SHARE;
+    const { edgeBytes } = this;
     const before = this.#regions.find(
       (region) => region.file === file && region.to - edgeBytes <= at && at <= region.to + nearBytes,
     );
@@ -190,14 +215,19 @@ export class RegionCache {
     return { file, position: from, recordAt, to: Math.min(from + this.regionBytes, file.end - file.base) };
   }
 
-  #read({ file, position, recordAt, to }: Stretch, memory: Buffer): Promise<RegionReadResult> {
+  #read(
+    { file, position, recordAt, to }: Stretch,
+    memory: Buffer,
+    behind: number | undefined,
+  ): Promise<RegionReadResult> {
     return this.#inTurn({
       name: file.name,
       position,
       memory,
       from: 0,
       to: to - position,
-      recordAt: recordAt - position,
+      recordAt: recordAt === undefined ? undefined : recordAt - position,
+      ...(behind === undefined ? {} : { behind }),
     });
   }
 }

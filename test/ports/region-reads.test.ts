@@ -49,7 +49,7 @@ class Here implements RegionReads {
   close = (): void => undefined;
   read(request: RegionRead): Promise<RegionReadResult> {
     this.asked.push(request);
-    return Promise.resolve({ readBytes: -1, verifiedTo: -1 });
+    return Promise.resolve({ readBytes: -1, recordAt: -1, verifiedTo: -1 });
   }
 }
 
@@ -110,7 +110,7 @@ test("a thread gives what this one would: bytes, and how far they are what was w
     // So much is asked for that the next one is for a thread.
     const whole = { name: "log", position: 0, memory, from: 0, to: 65 * MIB, recordAt: 0 };
     const all = await reads.read(whole);
-    assert.deepEqual(all, { readBytes: bytes.length, verifiedTo: damagedAt });
+    assert.deepEqual(all, { readBytes: bytes.length, recordAt: 0, verifiedTo: damagedAt });
     assert.equal(Buffer.compare(memory.subarray(0, bytes.length), bytes), 0);
     assert.deepEqual(await here.read({ ...whole, memory: Buffer.alloc(memory.length) }), all);
     // From the middle of a record on, whose first half was read before.
@@ -125,6 +125,17 @@ test("a thread gives what this one would: bytes, and how far they are what was w
     });
     assert.equal(rest.readBytes, MIB);
     assert.equal(rest.verifiedTo, Math.floor((half + MIB) / RECORD_BYTES) * RECORD_BYTES);
+    // Behind a read that is not done yet, where nobody knows the end of its last record.
+    const first = { ...whole, to: MIB };
+    const recordsTo = Math.floor(MIB / RECORD_BYTES) * RECORD_BYTES;
+    const behind = { ...whole, position: MIB - 2000, from: 2 * MIB, to: 3 * MIB, recordAt: undefined, behind: MIB };
+    const [, next] = await Promise.all([reads.read(first), reads.read(behind)]);
+    assert.equal(next.recordAt, 2 * MIB + recordsTo - (MIB - 2000));
+    assert.equal(next.verifiedTo, 2 * MIB + damagedAt - (MIB - 2000));
+    await here.read(first);
+    assert.deepEqual(await here.read(behind), next);
+    const unknown = await reads.read({ ...behind, behind: 3 * MIB + 1 });
+    assert.equal(unknown.recordAt, undefined, "nothing is known of it");
     assert.deepEqual(fromHere, [], "all of it was read by the thread");
     await assert.rejects(reads.read({ ...whole, name: "none" }), { code: "ENOENT" });
     assert.equal(fromHere.length, 1, "what the thread could not read was tried here, which says why");
@@ -142,12 +153,12 @@ test("little is read without a thread; much by one, which ends when nothing is r
   assert.equal(here.asked.length, 1);
   const pending = read();
   assert.equal(thread.launches, 1);
-  thread.events!.message({ id: thread.sent[0]!.id, result: { readBytes: 7, verifiedTo: 5 } });
-  assert.deepEqual(await pending, { readBytes: 7, verifiedTo: 5 });
+  thread.events!.message({ id: thread.sent[0]!.id, result: { readBytes: 7, recordAt: 0, verifiedTo: 5 } });
+  assert.deepEqual(await pending, { readBytes: 7, recordAt: 0, verifiedTo: 5 });
   void read();
   clock.pass();
   assert.equal(thread.ends, 0, "one is under way");
-  thread.events!.message({ id: thread.sent[1]!.id, result: { readBytes: 7, verifiedTo: 5 } });
+  thread.events!.message({ id: thread.sent[1]!.id, result: { readBytes: 7, recordAt: 0, verifiedTo: 5 } });
   clock.pass();
   assert.equal(thread.ends, 1);
   await read();
@@ -163,7 +174,7 @@ test("what a thread had begun when it ended is read here, and its operator is to
   await Promise.all(pending);
   assert.equal(here.asked.length, 3);
   assert.deepEqual(lines, ["warning: the thread that reads files ended (out of memory)"]);
-  thread.events!.message({ id: thread.sent[0]!.id, result: { readBytes: 7, verifiedTo: 5 } }); // too late: ignored
+  thread.events!.message({ id: thread.sent[0]!.id, result: { readBytes: 7, recordAt: 0, verifiedTo: 5 } }); // too late: ignored
   for (let reads = 0; reads < 50; reads += 1) await read();
   assert.equal(thread.launches, 1, "what may fail again is not tried again at once");
   for (let reads = 0; reads < 100; reads += 1) void read();
