@@ -195,3 +195,26 @@ test("the worker is told its pace when that changes, and one that is launched la
   void client.run(WORK).catch(() => undefined);
   assert.deepEqual(children[1]!.paces, [3]);
 });
+
+test("a worker that has nothing to do for two seconds is ended; the next job launches another", async () => {
+  const first = client.run(WORK);
+  await pass(10_000);
+  assert.equal(children[0]!.isEnded, false, "it is at work");
+  children[0]!.done(1);
+  await first;
+  await pass(900);
+  const second = client.run(WORK);
+  await pass(5_000);
+  children[0]!.done(2);
+  await second;
+  assert.equal(children[0]!.isEnded, false, "it had something to do in time");
+  await pass(3_000);
+  assert.equal(children[0]!.isEnded, true);
+  const third = client.run(WORK);
+  assert.equal(children.length, 2);
+  children[0]!.events.ended("it was told to");
+  children[1]!.done(3);
+  assert.deepEqual(await third, RESULT);
+  assert.equal(metrics.workersCrashed, 0);
+  assert.deepEqual(lines, []);
+});

@@ -1,6 +1,7 @@
 /**
  * The broker's side of the storage worker: launches it when there is something to do, hands it jobs, ends it when it shows no
- * progress. When it crashes, its jobs fail, and the next one launches it anew.
+ * progress, or has nothing to do: it holds some 100 MB, and costs a thirtieth of a second to launch. When it crashes, its jobs
+ * fail, and the next one launches it anew.
  */
 import type { Child, ChildLauncher } from "../ports/child.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
@@ -14,6 +15,8 @@ const STALL_MS = 30_000;
  * worker, which was stopped with it, is not taken for one that hangs.
  */
 const BEAT_MS = 1_000;
+/** A worker that had nothing to do for so long is ended. */
+const IDLE_BEATS = 2;
 
 /** Why a job was not done. `lost`: the worker ended, or was ended, before it was. */
 export class JobError extends Error {
@@ -54,6 +57,7 @@ export class WorkerClient {
   readonly #pending = new Map<number, Pending>();
   #child: Child | undefined;
   #beat: Timer | undefined;
+  #idleBeats = 0;
   #jobs = 0;
   #paceFactor = 0;
   #stopped = false;
@@ -85,6 +89,7 @@ export class WorkerClient {
     return new Promise((resolve, reject) => {
       this.#pending.set(job, { resolve, reject, part, silentBeats: 0, work, beganMs: this.#clock.monotonicMs() });
       this.#child!.send({ job, work });
+      this.#idleBeats = 0;
       this.#beat ??= this.#clock.schedule(BEAT_MS, () => this.#countBeat());
     });
   }
@@ -135,14 +140,22 @@ export class WorkerClient {
       this.#endHanging();
       return;
     }
-    if (this.#pending.size > 0) this.#beat = this.#clock.schedule(BEAT_MS, () => this.#countBeat());
+    this.#idleBeats = this.#pending.size > 0 ? 0 : this.#idleBeats + 1;
+    if (this.#idleBeats >= IDLE_BEATS) this.#letGo()?.end();
+    if (this.#child !== undefined) this.#beat = this.#clock.schedule(BEAT_MS, () => this.#countBeat());
+  }
+
+  /** Whatever the worker may still say counts no more. */
+  #letGo(): Child | undefined {
+    const child = this.#child;
+    this.#child = undefined;
+    return child;
   }
 
   #endHanging(): void {
     this.#log(`warning: the storage worker has shown no progress for ${STALL_MS} ms and is ended`);
     this.#metrics.workersStalled += 1;
-    const child = this.#child;
-    this.#child = undefined; // whatever it may still say counts no more
+    const child = this.#letGo();
     this.#failAll("the storage worker hung");
     child?.end();
   }
