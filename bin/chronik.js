@@ -26,7 +26,7 @@ if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR_MIN) {
   console.error(
     `chronik needs Node.js ${NODE_MAJOR_MIN} or newer; this is ${process.version} (${process.execPath}).\n` +
       (inClone
-        ? "Run `npm ci`, which installs the Node.js of this repository, and then `npm start`."
+        ? "Run `npm ci`, which installs the Node.js of this repository, and then `npm start`, or `npx chronik` with a command."
         : "Install a newer Node.js and start chronik again."),
   );
   process.exit(1);
