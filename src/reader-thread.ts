@@ -2,8 +2,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { readRegion } from "./io/region-reader.ts";
 import type { ReadAnswer, ReadRequest } from "./io/thread-region-reads.ts";
+import { RecordEnds } from "./log/record-ends.ts";
 import { verifiedRecordsEnd } from "./log/wal-record.ts";
-import { RecordEnds } from "./ports/region-reads.ts";
 
 const { folder, memory } = workerData as { readonly folder: string; readonly memory: SharedArrayBuffer };
 const port = parentPort!;
@@ -11,10 +11,9 @@ const ends = new RecordEnds();
 const answer = (message: ReadAnswer): void => port.postMessage(message);
 port.on("message", ({ id, memoryAt, memoryBytes, read }: ReadRequest) => {
   try {
-    const recordAt = ends.startOf(read);
-    const request = { ...read, recordAt, memory: Buffer.from(memory, memoryAt, memoryBytes) };
+    const request = { ...read, memory: Buffer.from(memory, memoryAt, memoryBytes), recordAt: ends.startOf(read) };
     const result = readRegion(folder, request, verifiedRecordsEnd);
-    ends.ended(read, result.verifiedTo);
+    ends.done(read, result.verifiedTo);
     answer({ id, result });
   } catch {
     answer({ id }); // the other side tries as well, and says why it does not work

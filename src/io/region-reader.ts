@@ -13,7 +13,7 @@ const PIECE_BYTES = 256 * 1024;
  */
 export function readRegion(
   folder: string,
-  request: RegionRead,
+  request: Omit<RegionRead, "recordAt"> & { readonly recordAt: number | undefined },
   recordsEnd: (memory: Buffer, at: number, end: number) => number,
 ): RegionReadResult {
   const { name, memory, from, to, position, recordAt } = request;

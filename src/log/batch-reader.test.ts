@@ -3,8 +3,10 @@ import { test } from "node:test";
 import { CRASHED, type SimProcess, Simulation } from "../../sim/simulation.ts";
 import { type OpenLog, openLog, type Place, placeIn } from "../../test/log/open-log.ts";
 import type { Disk } from "../ports/disk.ts";
+import type { RegionReads } from "../ports/region-reads.ts";
 import { type BatchQuery, type BatchResult } from "./batch-query.ts";
 import { CorruptionError } from "./corruption.ts";
+import { DiskRegionReads } from "./disk-region-reads.ts";
 
 const MIB = 1024 * 1024;
 const LARGE = Buffer.alloc(5000, 1);
@@ -342,6 +344,50 @@ test("partitions that lie beside each other in a sealed file are read once, also
     assert.ok(reads <= 2 * regions, `${reads} reads for ${regions} regions`);
     assert.ok(log.reader.regionBytes <= (1024 * 1024) / 2);
   }, SMALL_REGIONS);
+});
+
+test("as many regions are read ahead as were wanted, two at a time; none but their edges are read twice", async () => {
+  let [begun, underWay, most, readBytes, unverified, fileBytes] = [0, 0, 0, 0, 0, 0];
+  const result = await new Simulation({ seed: 1 }).run(async (process) => {
+    const reads = new DiskRegionReads(process.disk);
+    const counted: RegionReads = {
+      allocate: (sizeBytes) => reads.allocate(sizeBytes),
+      close: () => reads.close(),
+      async read(request) {
+        begun += 1;
+        most = Math.max(most, (underWay += 1));
+        const got = await reads.read(request);
+        underWay -= 1;
+        readBytes += got.readBytes;
+        if (got.recordAt === undefined || got.verifiedTo <= got.recordAt) unverified += 1;
+        return got;
+      },
+    };
+    const log = await openLog(process, SMALL_REGIONS, counted);
+    const place = placeIn(log.topic("t"));
+    const batches: Buffer[] = [];
+    for (let n = 0; n < 500; n += 1) batches.push(log.append(place, [{ value: Buffer.alloc(1_000, n) }]));
+    await log.roll();
+    fileBytes = log.store.wal.position;
+    const rest = (): Promise<void> => new Promise((resolve) => process.clock.schedule(1_000, resolve));
+    await rest(); // nobody writes any more: reads need not take turns
+    for (let offset = 0; offset < 500; ) {
+      // Of the third region more than half.
+      const [read] = await readStored(log, query(place, offset, { maxBytes: 2.75 * 65_536 }));
+      const count = read!.parts.length;
+      assert.deepEqual(bytesOf(read), Buffer.concat(batches.slice(offset, offset + count)));
+      read!.release();
+      if (offset === 0) {
+        most = underWay; // the regions that were wanted were begun all at once
+        await rest();
+        assert.deepEqual([begun, most], [6, 2]);
+      }
+      offset += count;
+    }
+  });
+  assert.ok(result !== CRASHED);
+  assert.equal(unverified, 0, "each finds where the records of the one before end");
+  assert.ok(readBytes < 1.2 * fileBytes, `${readBytes} bytes of ${fileBytes}`);
 });
 
 test("what answers refer to stays as it is while others read on", async () => {

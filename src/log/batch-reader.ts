@@ -335,23 +335,26 @@ export class BatchReader {
 
   /**
    * Reads so many regions behind this one, one after the other: each begins where the records of the last end. Two are under
-   * way as long as records are so small that what is read of one again is sure to have the last record's end.
+   * way at once, unless a record is larger than what the second one reads of the first again: then its beginning would be missing.
    */
   async #readAhead(region: Region, count: number, recordBytes: number): Promise<void> {
     const mayOverlap = recordBytes <= this.#regions.edgeBytes;
     let last: Region | undefined = region;
     for (let left = count; left > 0 && last !== undefined; left -= 1) {
-      const { file, recordAt, verifiedTo, readTo }: Region = last;
-      let next: Region | undefined;
-      if (readTo === 0) {
-        next = this.#regions.beginBehind(last);
-      } else {
-        if (recordAt === undefined || verifiedTo <= recordAt || verifiedTo >= file.end - file.base) return;
-        next = this.#regions.find(file, verifiedTo, 1) ?? this.#regions.begin(file, verifiedTo);
-      }
+      const next = this.#regionBehind(last);
       await (mayOverlap ? last : next)?.read.catch(() => undefined); // whoever needs it reads again, and is told
       last = next;
     }
+  }
+
+  /** The region behind this one, which may still be being read; undefined when there is none, or nobody knows where it begins. */
+  #regionBehind(region: Region): Region | undefined {
+    const { file, to, recordAt, verifiedTo } = region;
+    if (to >= file.end - file.base) return undefined;
+    if (!region.isRead) return region.retired ? undefined : this.#regions.beginBehind(region);
+    if (recordAt === undefined || verifiedTo <= recordAt) return undefined;
+    // With the first byte behind this one, or it would be found itself: mostly a record lies across its end.
+    return this.#regions.find(file, verifiedTo, to + 1 - verifiedTo) ?? this.#regions.begin(file, verifiedTo);
   }
 
   async #readSpan(span: readonly PlannedBatch[], bytes: Buffer): Promise<void> {
@@ -362,8 +365,8 @@ export class BatchReader {
 
   async #readRegion(request: RegionRead): Promise<RegionReadResult> {
     const { memory, from, to, position } = request;
-    let { recordAt } = request;
-    let verifiedTo = recordAt;
+    let recordAt: number | undefined;
+    let verifiedTo: number | undefined;
     const readBytes = await this.#turns.read(memory.subarray(from, to), position, async (piece, pieceAt) => {
       const pieceFrom = pieceAt - position + from;
       const pieceTo = pieceFrom + piece.length;
@@ -372,10 +375,10 @@ export class BatchReader {
         position: pieceAt,
         from: pieceFrom,
         to: pieceTo,
-        recordAt: verifiedTo,
+        recordAt: verifiedTo ?? request.recordAt,
       });
       recordAt ??= got.recordAt;
-      verifiedTo = recordAt === undefined ? undefined : got.verifiedTo;
+      if (recordAt !== undefined) verifiedTo = got.verifiedTo;
       this.reads += 1;
       this.readBytes += got.readBytes;
       return got.readBytes;

@@ -10,7 +10,7 @@
  * Bounds: so many regions of one size, a power of two, in memory that is taken once. One that answers still refer to is not taken
  * for another; when all are, readers do without.
  */
-import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
+import type { RecordStart, RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 import type { LogFile } from "./log-file.ts";
 
 const MIN_REGIONS = 8;
@@ -26,8 +26,8 @@ interface Stretch {
   readonly file: LogFile;
   /** Where in the file its memory begins. */
   readonly position: number;
-  /** Where the first record begins that is gone over; undefined: where those of the stretch `behind` it end. */
-  readonly recordAt: number | undefined;
+  /** Where in the file the first record begins that is gone over. */
+  readonly recordAt: RecordStart;
   /** Where it ends at most. */
   readonly to: number;
 }
@@ -49,18 +49,25 @@ export class Region {
   holders = 0;
   /** Not to be found any more: its memory is free once nobody holds it. */
   retired = false;
+  #isRead = false;
 
   constructor({ file, position, recordAt, to }: Stretch, memory: Buffer, read: Promise<RegionReadResult>) {
     this.file = file;
     this.position = position;
-    this.recordAt = recordAt;
+    this.recordAt = typeof recordAt === "number" ? recordAt : undefined;
     this.to = to;
     this.memory = memory;
     this.read = read.then(({ readBytes, recordAt: foundAt, verifiedTo }) => {
       this.recordAt = foundAt === undefined ? undefined : position + foundAt;
       this.readTo = position + readBytes;
       this.verifiedTo = position + verifiedTo;
+      this.#isRead = true;
     });
+  }
+
+  /** Whether its read is done, and has not failed. */
+  get isRead(): boolean {
+    return this.#isRead;
   }
 
   /** Whether these bytes lie in it. */
@@ -129,24 +136,23 @@ export class RegionCache {
   }
 
   /**
-   * The region that goes on behind one, which may still be being read, so that where its records end is not known; undefined
-   * at the end of the file, or when there is no memory.
+   * The region behind one that is being read and does not reach the end of the file, so that nobody knows yet where its records
+   * end; undefined when there is no memory for it.
    */
   beginBehind({ file, to }: Region): Region | undefined {
     const found = this.find(file, to, 1);
-    const end = file.end - file.base;
-    if (found !== undefined || to >= end) return found;
+    if (found !== undefined) return found;
     const memory = this.#take();
     if (memory === undefined) return undefined;
     const position = to - this.edgeBytes;
-    const stretch = { file, position, recordAt: undefined, to: Math.min(position + this.regionBytes, end) };
-    return this.#begin(stretch, memory, to);
+    const end = Math.min(position + this.regionBytes, file.end - file.base);
+    return this.#begin({ file, position, recordAt: { behind: to }, to: end }, memory);
   }
 
-  #begin(stretch: Stretch, memory: Buffer, behind?: number): Region {
+  #begin(stretch: Stretch, memory: Buffer): Region {
     const { file } = stretch;
     file.readers += 1;
-    const region: Region = new Region(stretch, memory, this.#read(stretch, memory, behind));
+    const region: Region = new Region(stretch, memory, this.#read(stretch, memory));
     region.holders += 1; // the read itself
     this.#regions.push(region);
     const ended = (): void => {
@@ -215,19 +221,14 @@ export class RegionCache {
     return { file, position: from, recordAt, to: Math.min(from + this.regionBytes, file.end - file.base) };
   }
 
-  #read(
-    { file, position, recordAt, to }: Stretch,
-    memory: Buffer,
-    behind: number | undefined,
-  ): Promise<RegionReadResult> {
+  #read({ file, position, recordAt, to }: Stretch, memory: Buffer): Promise<RegionReadResult> {
     return this.#inTurn({
       name: file.name,
       position,
       memory,
       from: 0,
       to: to - position,
-      recordAt: recordAt === undefined ? undefined : recordAt - position,
-      ...(behind === undefined ? {} : { behind }),
+      recordAt: typeof recordAt === "number" ? recordAt - position : recordAt,
     });
   }
 }

@@ -5,6 +5,7 @@ import { newUuid } from "../../src/base/uuid.ts";
 import type { BatchReader } from "../../src/log/batch-reader.ts";
 import type { PartitionLog } from "../../src/log/partition-log.ts";
 import { WAL_FOLDER } from "../../src/log/wal-file.ts";
+import type { RegionReads } from "../../src/ports/region-reads.ts";
 import { type BatchOptions, encodeBatch, type RecordInput } from "../../src/protocol/record.ts";
 import { type Opened, openStore } from "../../src/state/open.ts";
 import type { Topic } from "../../src/state/state.ts";
@@ -30,7 +31,11 @@ export interface Place {
 }
 
 /** Opens the data folder as a broker does. `settings` are texts, as given at start. */
-export async function openLog(process: SimProcess, settings: Readonly<Record<string, string>> = {}): Promise<OpenLog> {
+export async function openLog(
+  process: SimProcess,
+  settings: Readonly<Record<string, string>> = {},
+  regionReads?: RegionReads,
+): Promise<OpenLog> {
   const { disk, clock, random } = process;
   const opened = await openStore({
     disk,
@@ -45,7 +50,8 @@ export async function openLog(process: SimProcess, settings: Readonly<Record<str
     throw error;
   };
   const syncedWrites = await disk.syncedWrites(WAL_FOLDER);
-  const store = new Store({ disk, syncedWrites, clock, opened, incarnation, failed: failure, report: () => undefined });
+  const ports = { disk, syncedWrites, clock, regionReads };
+  const store = new Store({ ...ports, opened, incarnation, failed: failure, report: () => undefined });
   if (store.state.clusterId === "") store.append({ type: 1, value: { clusterId: "test" } });
   store.append({ type: 2, value: { brokerId: 1, incarnation } });
   const flush = async (): Promise<void> => {

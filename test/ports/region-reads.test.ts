@@ -128,13 +128,12 @@ test("a thread gives what this one would: bytes, and how far they are what was w
     // Behind a read that is not done yet, where nobody knows the end of its last record.
     const first = { ...whole, to: MIB };
     const recordsTo = Math.floor(MIB / RECORD_BYTES) * RECORD_BYTES;
-    const behind = { ...whole, position: MIB - 2000, from: 2 * MIB, to: 3 * MIB, recordAt: undefined, behind: MIB };
+    const behind = { ...whole, position: MIB - 2000, from: 2 * MIB, to: 3 * MIB, recordAt: { behind: MIB } };
     const [, next] = await Promise.all([reads.read(first), reads.read(behind)]);
     assert.equal(next.recordAt, 2 * MIB + recordsTo - (MIB - 2000));
     assert.equal(next.verifiedTo, 2 * MIB + damagedAt - (MIB - 2000));
-    await here.read(first);
-    assert.deepEqual(await here.read(behind), next);
-    const unknown = await reads.read({ ...behind, behind: 3 * MIB + 1 });
+    assert.deepEqual((await Promise.all([here.read(first), here.read(behind)]))[1], next);
+    const unknown = await reads.read({ ...behind, recordAt: { behind: 3 * MIB + 1 } });
     assert.equal(unknown.recordAt, undefined, "nothing is known of it");
     assert.deepEqual(fromHere, [], "all of it was read by the thread");
     await assert.rejects(reads.read({ ...whole, name: "none" }), { code: "ENOENT" });
