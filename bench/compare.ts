@@ -165,16 +165,17 @@ if (values.help) {
 }
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const scale = positive("scale");
+const rounds = positive("rounds");
+const maxStolen = positive("max-stolen");
 const cases: readonly BenchCase[] = selectCases(
   values.cases === undefined ? { suite: values.suite } : { names: values.cases },
 );
 // Read first: a file that is not there is not to be found out after hours.
 const notes = values.notes === undefined ? "" : readFileSync(values.notes, "utf8").trim();
 if (values.from !== undefined && values.report === undefined) throw new RangeError("--from wants --report");
-const measuredNow = values.from === undefined ? [await measure(parseSides(values.sides), positive("rounds"))] : [];
+const measuredNow = values.from === undefined ? [await measure(parseSides(values.sides), rounds)] : [];
 const file = values.from ?? values.json;
 const runs = file === undefined ? measuredNow : readRuns(file);
-const maxStolen = positive("max-stolen");
 if (values.report !== undefined) writeReport(values.report, runs, { notes, maxStolen });
 const shown = undisturbed(samplesOf(measuredNow.length > 0 ? measuredNow : runs), maxStolen);
 console.log(tableOf(shown, sidesOf(runs)));

@@ -20,8 +20,8 @@ export const METRICS = {
   peakMemoryMegabytes: { title: "memory peak, MB", digits: 0, better: "lower" },
   latencyP50Drift: { title: "latency p50, end : begin", digits: 2, better: "lower" },
   latencyP99Drift: { title: "latency p99, end : begin", digits: 2, better: "lower" },
-  stolenPercent: { title: "stolen by the host, %", digits: 1, better: "neither" },
   memoryDrift: { title: "memory, end : begin", digits: 2, better: "lower" },
+  stolenPercent: { title: "stolen by the host, %", digits: 1, better: "neither" },
 } as const;
 
 export type Metric = keyof typeof METRICS;

@@ -136,7 +136,7 @@ function disturbanceText(all: readonly Sample[], left: readonly Sample[], maxSto
   const kept = noisy.size === 0 ? "" : ` These cases have no other rounds and kept theirs: ${[...noisy].join(", ")}.`;
   return [
     `This is a virtual machine. The ${all.length - left.length} of ${all.length} measurements from rounds in which its host took more ` +
-      `than ${maxStolen} % of the processors from either side are in no figure.${kept}`,
+      `than ${maxStolen} % of the processors from any side are in no figure.${kept}`,
   ];
 }
 

@@ -1,6 +1,7 @@
 /** `.ci/run` is checked: whatever way a suite fails, the sum says so and the exit code is not 0. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,13 +47,31 @@ for (const [how, script] of [
 
 test("what a suite leaves running is ended", () => {
   const { output } = runSuites({ careless: `setsid sleep 600 & echo "left $!"; ${PASSING}; exit 1` });
-  const pid = Number(/left (\d+)/.exec(output)?.[1]);
-  const deadline = Date.now() + 5000;
-  while (!hasEnded(pid)) assert.ok(Date.now() < deadline, `process ${pid} still runs`);
+  assertEnds(Number(/left (\d+)/.exec(output)?.[1]));
+});
+
+test("a signal ends all that runs, also suites beside each other", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "chronik-ci-"));
+  try {
+    const names = ["suite-1", "suite-2"];
+    const pipeOf = (name: string): string => join(folder, `${name}.pid`);
+    assert.equal(spawnSync("mkfifo", names.map(pipeOf)).status, 0);
+    const script = (name: string): string => `sleep 600 & echo $! > ${pipeOf(name)}; wait`;
+    prepare(folder, Object.fromEntries(names.map((name) => [name, script(name)])));
+    const running = spawn(".ci/run", ["clients"], { cwd: folder, stdio: "ignore" });
+    const pids = names.map((name) => Number(readFileSync(pipeOf(name), "latin1"))); // waits until somebody writes
+    running.kill("SIGTERM");
+    const [code] = await once(running, "exit");
+    assert.equal(code, 1);
+    pids.forEach(assertEnds);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("the summaries of all runs of node:test are summed up, and a failed one fails the run", () => {
   const { status, output } = inTemporaryFolder((folder) => {
+    prepare(folder, {});
     const script = "node --test a.test.js; node --test b.test.js";
     writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module", scripts: { test: script } }));
     const start = 'import { test } from "node:test"; test("passes", () => {});';
@@ -63,6 +82,11 @@ test("the summaries of all runs of node:test are summed up, and a failed one fai
   assert.match(output, /\n2 passed, 1 failed, 1 skipped\n$/);
   assert.equal(status, 1);
 });
+
+function assertEnds(pid: number): void {
+  const deadline = Date.now() + 5000;
+  while (!hasEnded(pid)) assert.ok(Date.now() < deadline, `process ${pid} still runs`);
+}
 
 /** A process that has ended may wait as a zombie (Z) for its parent. */
 function hasEnded(pid: number): boolean {
@@ -81,17 +105,21 @@ interface Result {
 /** Runs the suites: the command lines of each, by its name. */
 function runSuites(suites: Readonly<Record<string, string>>): Result {
   return inTemporaryFolder((folder) => {
-    for (const [name, script] of Object.entries(suites)) {
-      const suite = join(folder, "test", "clients", name);
-      mkdirSync(suite, { recursive: true });
-      writeFileSync(join(suite, "run"), `#!/usr/bin/env bash\n${script}\n`, { mode: 0o755 });
-    }
+    prepare(folder, suites);
     return run(folder, "clients");
   });
 }
 
-function run(folder: string, step: string): Result {
+function prepare(folder: string, suites: Readonly<Record<string, string>>): void {
   cpSync(join(ROOT, ".ci"), join(folder, ".ci"), { recursive: true });
+  for (const [name, script] of Object.entries(suites)) {
+    const suite = join(folder, "test", "clients", name);
+    mkdirSync(suite, { recursive: true });
+    writeFileSync(join(suite, "run"), `#!/usr/bin/env bash\n${script}\n`, { mode: 0o755 });
+  }
+}
+
+function run(folder: string, step: string): Result {
   // A test runner within a test runner is silent unless this is hidden from it.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const { status, stdout } = spawnSync(`exec .ci/run ${step} 2>&1`, {
