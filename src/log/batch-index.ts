@@ -8,6 +8,7 @@
 import { assert } from "../base/assert.ts";
 import type { Int64 } from "../base/int64.ts";
 import { batchMaxTimestamp, batchRecordCount } from "../protocol/record-batch.ts";
+import { batchRecordBytes } from "./wal-record.ts";
 
 export interface BatchRow {
   readonly baseOffset: number;
@@ -115,6 +116,12 @@ export class BatchIndex {
   /** Bytes of the batch itself. */
   sizeAt(row: number): number {
     return this.#cells[row * COLUMNS + SIZE_BYTES]!;
+  }
+
+  /** Where the WAL record of the last batch ends, for a topic name of so many bytes; 0 when there is none. */
+  recordsEnd(topicBytes: number): number {
+    const last = this.#count - 1;
+    return last < 0 ? 0 : this.positionAt(last) + batchRecordBytes(topicBytes, this.sizeAt(last));
   }
 
   maxTimestampAt(row: number): number {

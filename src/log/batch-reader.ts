@@ -24,6 +24,7 @@ import { readStoredIndex } from "./file-index.ts";
 import { rebuildIndexes, rebuiltIndex } from "./index-rebuild.ts";
 import type { FileRange, LogFile } from "./log-file.ts";
 import { LruCache } from "./lru-cache.ts";
+import { ReadAhead, type WantedPlace } from "./read-ahead.ts";
 import type { ReadTurns } from "./read-turns.ts";
 import { type Region, RegionCache } from "./region-cache.ts";
 import {
@@ -53,6 +54,7 @@ export class BatchReader {
   readonly #handles: LruCache<OpenFile>;
   readonly #turns: ReadTurns;
   readonly #regions: RegionCache;
+  readonly #readAhead: ReadAhead;
   readonly #regionReads: RegionReads;
   /** One file at a time is read for the index that it has lost. */
   readonly #rebuilds = new ByteBudget(1);
@@ -89,6 +91,7 @@ export class BatchReader {
       reads: options.regionReads,
       inTurn: (request) => this.#readRegion(request),
     });
+    this.#readAhead = new ReadAhead(this.#regions, (range) => this.index(range));
   }
 
   /** Memory in use by reads under way. */
@@ -157,7 +160,9 @@ export class BatchReader {
     try {
       await all(plans.map((plan) => this.#choose(plan)));
       const batches = inOrder(plans.flatMap((plan) => plan.batches));
-      const spans = spansOf(await this.#readRegions(batches, regions));
+      const servedFromRegions = this.#readRegions(batches, regions);
+      void this.#readAhead.behind(plans.flatMap(wantedPlaceOf)); // once all that is wanted was begun
+      const spans = spansOf(await servedFromRegions);
       const wantedBytes = spans.reduce((sum, span) => sum + capacityFor(spanBytes(span)), 0);
       await this.#budget.acquire(wantedBytes);
       takenBytes = wantedBytes;
@@ -245,6 +250,7 @@ export class BatchReader {
     const index = await this.#indexFor(plan);
     const { range } = plan;
     if (index === undefined || range === undefined) return;
+    plan.rangeTo = index.recordsEnd(query.topicBytes) - range.file.base;
     let readBytes = 0;
     let readTo = 0;
     const { hasBlocks } = range.file;
@@ -318,43 +324,8 @@ export class BatchReader {
     }
     // One that cannot be read serves nothing: whoever needs its batches reads them one by one, and is told why.
     await Promise.allSettled([...held].map(({ read }) => read));
-    let neighbours = 1;
-    for (const [index, { batch, region }] of served.entries()) {
-      if (!takeFrom(region, batch)) left.push(batch);
-      const next = served[index + 1]?.region;
-      if (next === region) continue;
-      if (next?.file === region.file && next.position <= region.to) {
-        neighbours += 1;
-      } else {
-        if (batch.at >= (region.position + region.to) / 2) void this.#readAhead(region, neighbours, recordBytes(batch));
-        neighbours = 1;
-      }
-    }
+    for (const { batch, region } of served) if (!takeFrom(region, batch)) left.push(batch);
     return left.length === 0 ? left : inOrder(left);
-  }
-
-  /**
-   * Reads so many regions behind this one, one after the other: each begins where the records of the last end. Two are under
-   * way at once, unless a record is larger than what the second one reads of the first again: then its beginning would be missing.
-   */
-  async #readAhead(region: Region, count: number, recordBytes: number): Promise<void> {
-    const mayOverlap = recordBytes <= this.#regions.edgeBytes;
-    let last: Region | undefined = region;
-    for (let left = count; left > 0 && last !== undefined; left -= 1) {
-      const next = this.#regionBehind(last);
-      await (mayOverlap ? last : next)?.read.catch(() => undefined); // whoever needs it reads again, and is told
-      last = next;
-    }
-  }
-
-  /** The region behind this one, which may still be being read; undefined when there is none, or nobody knows where it begins. */
-  #regionBehind(region: Region): Region | undefined {
-    const { file, to, recordAt, verifiedTo } = region;
-    if (to >= file.end - file.base) return undefined;
-    if (!region.isRead) return region.retired ? undefined : this.#regions.beginBehind(region);
-    if (recordAt === undefined || verifiedTo <= recordAt) return undefined;
-    // With the first byte behind this one, or it would be found itself: mostly a record lies across its end.
-    return this.#regions.find(file, verifiedTo, to + 1 - verifiedTo) ?? this.#regions.begin(file, verifiedTo);
   }
 
   async #readSpan(span: readonly PlannedBatch[], bytes: Buffer): Promise<void> {
@@ -422,6 +393,8 @@ interface Plan {
   readonly query: BatchQuery;
   /** Undefined when there is nothing to read. */
   range: FileRange | undefined;
+  /** Where in its file the range ends. */
+  rangeTo: number;
   batches: PlannedBatch[];
   sizeBytes: number;
   more: boolean;
@@ -432,7 +405,16 @@ function planOf(query: BatchQuery): Plan {
   const isAny = query.offset < query.limitOffset;
   const range = isAny ? (query.range ?? query.partition.findRange(query.offset)) : undefined;
   if (range !== undefined) range.file.readers += 1;
-  return { query, range, batches: [], sizeBytes: 0, more: false };
+  return { query, range, rangeTo: 0, batches: [], sizeBytes: 0, more: false };
+}
+
+/** What it reads, if there is anything, and its like will be wanted behind it: not when one range was asked for. */
+function wantedPlaceOf({ query, range, rangeTo, sizeBytes, batches }: Plan): WantedPlace[] {
+  const [first] = batches;
+  if (first === undefined || range === undefined || query.range !== undefined) return [];
+  const last = batches.at(-1)!;
+  const largestRecordBytes = batches.reduce((most, batch) => Math.max(most, recordBytes(batch)), 0);
+  return [{ query, range, from: first.at, to: last.at + recordBytes(last), rangeTo, sizeBytes, largestRecordBytes }];
 }
 
 /** Takes damaged batches, and those behind them, out of a plan that was read. */

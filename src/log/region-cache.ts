@@ -106,6 +106,11 @@ export class RegionCache {
     this.#inTurn = options.inTurn;
   }
 
+  /** Memory of all regions, whether it is in use or not. */
+  get memoryBytes(): number {
+    return this.#maxRegions * this.regionBytes;
+  }
+
   /** Memory in use, whether anybody refers to it or not. */
   get bytes(): number {
     return this.#count * this.regionBytes;

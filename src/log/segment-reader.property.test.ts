@@ -93,6 +93,7 @@ test("every offset, limit and bound gives the batches that it should, from block
         }
       }
       assert.equal(open.reader.busyBytes, 0);
+      await new Promise<void>((resolve) => open.process.clock.schedule(1_000, resolve)); // what was read ahead is there
       for (const { file } of partition.ranges) assert.equal(file.readers, 0);
     });
   }

@@ -1,5 +1,4 @@
 /** Reads a range of a segment from its first batch to its last, a record at a time. */
-import type { BatchIndex } from "../log/batch-index.ts";
 import { CorruptionError } from "../log/corruption.ts";
 import { readRows } from "../log/file-index.ts";
 import { segmentName } from "../log/segment.ts";
@@ -57,7 +56,7 @@ export class InputSegments {
     const name = this.name(range.input);
     const index = await readRows(file, name, range);
     if (index.count === 0) return;
-    const end = endOf(index, topicBytes);
+    const end = index.recordsEnd(topicBytes);
     const reader = new SequentialReader(file, index.positionAt(0), end, this.#progress);
     for (let row = 0; row < index.count; row += 1) {
       const sizeBytes = index.sizeAt(row);
@@ -105,9 +104,4 @@ export async function openInput(
     if (error instanceof IoError && error.kind === "notFound") throw new CorruptionError(name, 0, "it is missing");
     throw error;
   }
-}
-
-function endOf(index: BatchIndex, topicBytes: number): number {
-  const last = index.count - 1;
-  return index.positionAt(last) + batchRecordBytes(topicBytes, index.sizeAt(last));
 }
