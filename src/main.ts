@@ -66,7 +66,6 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
         heapMegabytes: READER_HEAP_MEGABYTES,
       }),
     here: new DiskRegionReads(disk),
-    clock,
     log,
   });
   const ports = { clock, disk, network, storageWorker, regionReads, random: createNodeRandom() };

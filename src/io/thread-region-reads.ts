@@ -4,15 +4,12 @@
  * could not read, is read in this one.
  */
 import type { Child, ChildLauncher } from "../ports/child.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 
 /** A thread costs as much processor time as reading this, and 17 MB of memory as long as it is there. */
 const WORTH_BYTES = 64 * 1024 * 1024;
 /** Behind a thread that failed so much is read without one: the next may fail as well. */
 const RETRY_BYTES = 4 * 1024 * 1024 * 1024;
-/** It ends when nothing was read for so long, or for twice as long. */
-const IDLE_MS = 30_000;
 
 /** What the thread is told. `read` without its memory, of which the thread has all. */
 export interface ReadRequest {
@@ -37,7 +34,6 @@ interface Pending {
 export class ThreadRegionReads implements RegionReads {
   readonly #launcher: (memory: SharedArrayBuffer) => ChildLauncher;
   readonly #here: RegionReads;
-  readonly #clock: Clock;
   readonly #log: (line: string) => void;
   #shared: SharedArrayBuffer | undefined;
   #child: Child | undefined;
@@ -45,19 +41,16 @@ export class ThreadRegionReads implements RegionReads {
   #requests = 0;
   /** Read since the last thread ended. */
   #bytes = 0;
-  #wasUsed = false;
   #closed = false;
 
   /** `here`: the other way. `launcher`: of threads that have this memory. */
   constructor(options: {
     readonly launcher: (memory: SharedArrayBuffer) => ChildLauncher;
     readonly here: RegionReads;
-    readonly clock: Clock;
     readonly log: (line: string) => void;
   }) {
     this.#launcher = options.launcher;
     this.#here = options.here;
-    this.#clock = options.clock;
     this.#log = options.log;
   }
 
@@ -68,7 +61,6 @@ export class ThreadRegionReads implements RegionReads {
 
   read(request: RegionRead): Promise<RegionReadResult> {
     this.#bytes += request.to - request.from;
-    this.#wasUsed = true;
     if (this.#child === undefined && this.#bytes > WORTH_BYTES) this.#launch();
     const child = this.#child;
     if (child === undefined) return this.#here.read(request);
@@ -79,6 +71,13 @@ export class ThreadRegionReads implements RegionReads {
       const message: ReadRequest = { id, memoryAt: memory.byteOffset, memoryBytes: memory.length, read };
       child.send(message);
     });
+  }
+
+  release(): void {
+    this.#child?.end();
+    this.#child = undefined;
+    this.#shared = undefined;
+    this.#bytes = Math.min(this.#bytes, 0); // behind a failure the thread is still to wait
   }
 
   close(): void {
@@ -95,23 +94,11 @@ export class ThreadRegionReads implements RegionReads {
         ended: (reason) => this.#ended(child, reason),
       });
       this.#child = child;
-      this.#endWhenIdle(child);
     } catch (error) {
       this.#bytes = WORTH_BYTES - RETRY_BYTES;
       const why = error instanceof Error ? error.message : String(error);
       this.#log(`warning: no thread for reading could be started: ${why}`);
     }
-  }
-
-  #endWhenIdle(child: Child): void {
-    this.#wasUsed = false;
-    this.#clock.schedule(IDLE_MS, () => {
-      if (this.#child !== child) return;
-      if (this.#wasUsed || this.#pending.size > 0) return this.#endWhenIdle(child);
-      this.#child = undefined;
-      this.#bytes = 0;
-      child.end();
-    });
   }
 
   #take({ id, result }: ReadAnswer): void {

@@ -352,6 +352,7 @@ test("as many regions are read ahead as were wanted, two at a time; none but the
     const reads = new DiskRegionReads(process.disk);
     const counted: RegionReads = {
       allocate: (sizeBytes) => reads.allocate(sizeBytes),
+      release: () => reads.release(),
       close: () => reads.close(),
       async read(request) {
         begun += 1;
@@ -418,6 +419,27 @@ test("who reads on waits for the disk only once, also at the ends of files", asy
       waits.slice(1).filter((ms) => ms > 0),
       [],
     );
+  }, SMALL_REGIONS);
+});
+
+test("the memory of regions is given back when nobody reads any more and nobody holds any; who comes later has it again", async () => {
+  await withLog(async (log, { clock }) => {
+    const places = await interleaved(log);
+    const pass = (ms: number): Promise<void> => new Promise((resolve) => clock.schedule(ms, resolve));
+    const [first] = await readStored(log, query(places[0]!, 0));
+    const bytes = bytesOf(first);
+    await pass(30_000);
+    assert.ok(log.reader.regionBytes > 0, "an answer still refers to it");
+    assert.deepEqual(bytesOf(first), bytes);
+    first!.release();
+    await pass(3_000);
+    assert.ok(log.reader.regionBytes > 0, "it may go on");
+    await pass(10_000);
+    assert.equal(log.reader.regionBytes, 0);
+    const [again] = await readStored(log, query(places[0]!, 0));
+    assert.deepEqual(bytesOf(again), bytes);
+    assert.ok(log.reader.regionBytes > 0);
+    again!.release();
   }, SMALL_REGIONS);
 });
 

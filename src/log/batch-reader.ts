@@ -12,6 +12,7 @@
  * open files. A file that is being read is not removed (`WalFile.readers`).
  */
 import { BufferPool, capacityFor } from "../base/buffer-pool.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 import { batchBaseOffset, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
@@ -66,6 +67,7 @@ export class BatchReader {
 
   constructor(options: {
     readonly disk: Disk;
+    readonly clock: Clock;
     readonly blocks: BlockCache;
     readonly turns: ReadTurns;
     readonly regionReads: RegionReads;
@@ -89,6 +91,7 @@ export class BatchReader {
     this.#regions = new RegionCache({
       memoryBytes: options.bufferBytes / 2,
       reads: options.regionReads,
+      clock: options.clock,
       inTurn: (request) => this.#readRegion(request),
     });
     this.#readAhead = new ReadAhead(this.#regions, (range) => this.index(range));
@@ -215,7 +218,7 @@ export class BatchReader {
   /** Lets go of all open files. */
   close(): void {
     this.#regionReads.close();
-    this.#regions.clear();
+    this.#regions.close();
     this.#handles.clear();
   }
 

@@ -39,5 +39,7 @@ export class DiskRegionReads implements RegionReads {
     }
   }
 
+  release(): void {}
+
   close(): void {}
 }

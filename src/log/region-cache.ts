@@ -7,12 +7,15 @@
  * ends, rather than with the batch that is wanted first, or readers of several partitions would each have regions of their own.
  * Its records are gone over when it is read, as far as is known where one begins; others are when they are wanted.
  *
- * Bounds: so many regions of one size, a power of two, in memory that is taken once. One that answers still refer to is not taken
- * for another; when all are, readers do without.
+ * Bounds: so many regions of one size, a power of two, in memory that is taken with the first, and given back when nobody has
+ * wanted any for a while. One that answers still refer to is not taken for another; when all are, readers do without.
  */
+import type { Clock, Timer } from "../ports/clock.ts";
 import type { RecordStart, RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 import type { LogFile } from "./log-file.ts";
 
+/** All are given back when nobody has looked for one for so long, or for twice as long. */
+const IDLE_MS = 5_000;
 const MIN_REGIONS = 8;
 /** As much as a consumer asks of a partition at once, so that many of them find room. */
 const LARGEST_REGION_BYTES = 1024 * 1024;
@@ -93,16 +96,21 @@ export class RegionCache {
   #count = 0;
   /** The one used last comes last. */
   readonly #regions: Region[] = [];
+  readonly #clock: Clock;
+  #idleTimer: Timer | undefined;
+  #wasUsed = false;
 
   constructor(options: {
     readonly memoryBytes: number;
     readonly reads: RegionReads;
+    readonly clock: Clock;
     readonly inTurn: (request: RegionRead) => Promise<RegionReadResult>;
   }) {
     const eachBytes = Math.min(options.memoryBytes / MIN_REGIONS, LARGEST_REGION_BYTES);
     this.regionBytes = 2 ** Math.floor(Math.log2(eachBytes));
     this.#maxRegions = Math.floor(options.memoryBytes / this.regionBytes);
     this.#reads = options.reads;
+    this.#clock = options.clock;
     this.#inTurn = options.inTurn;
   }
 
@@ -128,6 +136,7 @@ export class RegionCache {
 
   /** A region that all of these bytes lie in, perhaps being read still. */
   find(file: LogFile, at: number, sizeBytes: number): Region | undefined {
+    this.#wasUsed = true;
     const index = this.#regions.findIndex((region) => region.spans(file, at, sizeBytes));
     const [region] = index === -1 ? [] : this.#regions.splice(index, 1);
     if (region !== undefined) this.#regions.push(region);
@@ -193,13 +202,38 @@ export class RegionCache {
     for (const region of this.#regions.filter((each) => each.file === file)) this.retire(region);
   }
 
-  clear(): void {
+  close(): void {
+    this.#idleTimer?.cancel();
+    this.#retireAll();
+  }
+
+  #retireAll(): void {
     for (const region of [...this.#regions]) this.retire(region);
+  }
+
+  #giveBackWhenIdle(): void {
+    this.#idleTimer = undefined;
+    const isHeld =
+      this.#count > this.#free.length + this.#regions.length || this.#regions.some(({ holders }) => holders > 0);
+    if (this.#wasUsed || isHeld) {
+      this.#wasUsed = false;
+      return this.#watch();
+    }
+    this.#retireAll();
+    this.#free.length = 0;
+    this.#count = 0;
+    this.#memory = undefined;
+    this.#reads.release();
+  }
+
+  #watch(): void {
+    this.#idleTimer ??= this.#clock.schedule(IDLE_MS, () => this.#giveBackWhenIdle());
   }
 
   #take(): Buffer | undefined {
     if (this.#free.length === 0 && this.#count < this.#maxRegions) {
-      this.#memory ??= this.#reads.allocate(this.#maxRegions * this.regionBytes);
+      this.#memory ??= this.#reads.allocate(this.memoryBytes);
+      this.#watch();
       const from = this.#count * this.regionBytes;
       this.#count += 1;
       return this.#memory.subarray(from, from + this.regionBytes);

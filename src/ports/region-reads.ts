@@ -4,8 +4,10 @@
  */
 
 export interface RegionReads {
-  /** The memory of all regions, with anything in it. Asked for once. */
+  /** The memory of all regions, with anything in it. Asked for once, and again behind `release`. */
   allocate(sizeBytes: number): Buffer;
+  /** Nobody uses the memory any more, and no read is under way: it can be given back, and what runs for it ended. */
+  release(): void;
   /** @throws IoError */
   read(request: RegionRead): Promise<RegionReadResult>;
   /** Ends what it runs. Reads under way are done. */

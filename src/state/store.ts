@@ -107,6 +107,7 @@ export class Store {
       },
     });
     this.reader = new BatchReader({
+      clock,
       disk,
       blocks: this.blocks,
       regionReads: options.regionReads ?? new DiskRegionReads(disk),

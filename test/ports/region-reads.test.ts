@@ -10,7 +10,6 @@ import { type ReadRequest, ThreadRegionReads } from "../../src/io/thread-region-
 import { DiskRegionReads } from "../../src/log/disk-region-reads.ts";
 import { stateRecordBytes, writeStateRecord } from "../../src/log/wal-record.ts";
 import type { ChildEvents, ChildLauncher } from "../../src/ports/child.ts";
-import type { Clock } from "../../src/ports/clock.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../../src/ports/region-reads.ts";
 
 const MIB = 1024 * 1024;
@@ -27,25 +26,11 @@ function recordsFile(): Buffer {
   return bytes;
 }
 
-/** A clock whose time comes when it is told. */
-class TestClock implements Clock {
-  readonly due: (() => void)[] = [];
-  wallMs = (): number => 0;
-  monotonicMs = (): number => 0;
-  defer = (task: () => void): void => queueMicrotask(task);
-  schedule = (_delayMs: number, task: () => void): { cancel: () => void } => {
-    this.due.push(task);
-    return { cancel: () => this.due.splice(this.due.indexOf(task), 1) };
-  };
-  pass(): void {
-    for (const task of this.due.splice(0)) task();
-  }
-}
-
 /** Says what it was asked for. */
 class Here implements RegionReads {
   readonly asked: RegionRead[] = [];
   allocate = (sizeBytes: number): Buffer => Buffer.alloc(sizeBytes);
+  release = (): void => undefined;
   close = (): void => undefined;
   read(request: RegionRead): Promise<RegionReadResult> {
     this.asked.push(request);
@@ -67,13 +52,13 @@ class PlayedThread implements ChildLauncher {
 }
 
 function played() {
-  const [here, thread, clock, lines] = [new Here(), new PlayedThread(), new TestClock(), [] as string[]];
+  const [here, thread, lines] = [new Here(), new PlayedThread(), [] as string[]];
   const log = (line: string): void => void lines.push(line);
-  const reads = new ThreadRegionReads({ launcher: () => thread, here, clock, log });
+  const reads = new ThreadRegionReads({ launcher: () => thread, here, log });
   const memory = reads.allocate(64 * MIB);
   const read = (): Promise<RegionReadResult> =>
     reads.read({ name: "f", position: 0, memory, from: 0, to: 40 * MIB, recordAt: 0 });
-  return { here, thread, clock, lines, reads, read };
+  return { here, thread, lines, reads, read };
 }
 
 test("a thread gives what this one would: bytes, and how far they are what was written", async () => {
@@ -97,9 +82,10 @@ test("a thread gives what this one would: bytes, and how far they are what was w
       fromHere.push(request);
       return here.read(request);
     },
+    release: () => here.release(),
     close: () => here.close(),
   };
-  const options = { launcher, here: watched, clock: new TestClock(), log: assert.fail };
+  const options = { launcher, here: watched, log: assert.fail };
   const reads = new ThreadRegionReads(options);
   try {
     const bytes = recordsFile();
@@ -145,8 +131,8 @@ test("a thread gives what this one would: bytes, and how far they are what was w
   }
 });
 
-test("little is read without a thread; much by one, which ends when nothing is read any more", async () => {
-  const { here, thread, clock, read } = played();
+test("little is read without a thread; much by one, which ends when its memory is given back", async () => {
+  const { here, thread, lines, reads, read } = played();
   await read();
   assert.equal(thread.launches, 0);
   assert.equal(here.asked.length, 1);
@@ -154,12 +140,11 @@ test("little is read without a thread; much by one, which ends when nothing is r
   assert.equal(thread.launches, 1);
   thread.events!.message({ id: thread.sent[0]!.id, result: { readBytes: 7, recordAt: 0, verifiedTo: 5 } });
   assert.deepEqual(await pending, { readBytes: 7, recordAt: 0, verifiedTo: 5 });
-  void read();
-  clock.pass();
-  assert.equal(thread.ends, 0, "one is under way");
-  thread.events!.message({ id: thread.sent[1]!.id, result: { readBytes: 7, recordAt: 0, verifiedTo: 5 } });
-  clock.pass();
+  reads.release();
   assert.equal(thread.ends, 1);
+  thread.events!.ended("it was told to");
+  assert.deepEqual(lines, [], "that is no news");
+  reads.allocate(64 * MIB);
   await read();
   assert.equal(thread.launches, 1, "it takes as much again to pay");
   assert.equal(here.asked.length, 2);
