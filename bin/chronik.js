@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The `chronik` command: prepares the process, then hands over to the program. CommonJS without new syntax, so that an
+ * The `chronik` command: prepares the process, then hands over to the program. CommonJS with no newer syntax than that of Node.js 10, so that an
  * old Node.js gets as far as saying that it is too old.
  *
  * In a clone of the repository it runs the sources, in the published package (which has none) what was compiled.
@@ -11,16 +11,19 @@ var fs = require("fs");
 var nodeModule = require("module");
 var path = require("path");
 var url = require("url");
+var v8 = require("v8");
 
 var NODE_MAJOR_MIN = 24;
 /** Threads that wait for the disk and compress. The broker's own limits keep some of them free for syncing the log. */
 var POOL_THREADS = 8;
 /**
- * How V8 uses memory, which it takes only when it starts: 8 MB for each of the three parts of the heap for new objects, and another
- * collection when the others have grown by half. Left to itself it takes 80 MB more, and is no faster
- * (docs/decisions/0018-readers-of-files.md).
+ * How V8 uses memory: 8 MB for each of the three parts of the heap for new objects, and another collection when the others have
+ * grown by half. Left to itself it takes 80 MB more, and is no faster (docs/decisions/0018-readers-of-files.md).
  */
-var HEAP_OPTIONS = ["--max-semi-space-size=8", "--heap-growing-percent=50"];
+var SEMI_SPACE_OPTION = "--max-semi-space-size=8";
+var GROWING_OPTION = "--heap-growing-percent=50";
+/** In the environment of a process that was started anew with them. */
+var STARTED_ANEW = "CHRONIK_STARTED_ANEW";
 /** What was compiled is also saved while running, because a broker is often ended by a signal that it can't handle. */
 var CACHE_SAVE_DELAY_MS = 5000;
 
@@ -38,15 +41,8 @@ if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR_MIN) {
   process.exit(1);
 }
 
-// A broker runs long enough to be worth starting Node.js once more, in the same process: 0.03 s.
-var isBroker = process.argv[2] === "start" || process.argv[2] === "standalone";
-if (isBroker && !saysHeapOptions() && typeof process.execve === "function") {
-  process.execve(
-    process.execPath,
-    [process.execPath].concat(HEAP_OPTIONS, process.execArgv, process.argv.slice(1)),
-    process.env,
-  );
-}
+// A broker runs long enough to be worth it.
+if (process.argv[2] === "start" || process.argv[2] === "standalone") saveMemory();
 
 // The pool's size is read when its first thread starts, and no thread has started yet.
 if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = String(POOL_THREADS);
@@ -64,12 +60,26 @@ void import(url.pathToFileURL(inClone ? source : compiled).href).then(function r
   return cli.main(process.argv.slice(2));
 });
 
-/** Whether this file has given them already, or whoever started this process has given any of them. */
-function saysHeapOptions() {
+/**
+ * V8 takes the first of the options only when it starts, so Node.js is started once more, in the same process: 0.03 s. Not where
+ * whoever started it has chosen a size, nor where it cannot be: on Windows, and with a channel to a parent, which would be lost.
+ */
+function saveMemory() {
+  v8.setFlagsFromString(GROWING_OPTION);
   var given = process.execArgv.concat(process.env.NODE_OPTIONS || "").join(" ");
-  return HEAP_OPTIONS.some(function isGiven(option) {
-    return given.indexOf(option.split("=")[0]) >= 0;
-  });
+  if (/--max[-_]semi[-_]space[-_]size/.test(given) || process.env[STARTED_ANEW] !== undefined) return;
+  if (process.platform === "win32" || process.channel || typeof process.execve !== "function") return;
+  if (!fs.existsSync(process.execPath)) return; // replaced by an upgrade: the call would end the process
+  process.env[STARTED_ANEW] = "1";
+  try {
+    process.execve(
+      process.execPath,
+      [process.execPath, SEMI_SPACE_OPTION].concat(process.execArgv, process.argv.slice(1)),
+      process.env,
+    );
+  } catch {
+    // Then with more memory.
+  }
 }
 
 /** A folder of this user's own: in the shared temporary folder anyone could plant code. */

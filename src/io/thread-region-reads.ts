@@ -36,6 +36,8 @@ export class ThreadRegionReads implements RegionReads {
   readonly #here: RegionReads;
   readonly #log: (line: string) => void;
   #shared: SharedArrayBuffer | undefined;
+  /** What was given back, as long as it is there: it may be long until it is collected. */
+  #released: WeakRef<SharedArrayBuffer> | undefined;
   #child: Child | undefined;
   readonly #pending = new Map<number, Pending>();
   #requests = 0;
@@ -55,7 +57,8 @@ export class ThreadRegionReads implements RegionReads {
   }
 
   allocate(sizeBytes: number): Buffer {
-    this.#shared = new SharedArrayBuffer(sizeBytes);
+    const released = this.#released?.deref();
+    this.#shared = released?.byteLength === sizeBytes ? released : new SharedArrayBuffer(sizeBytes);
     return Buffer.from(this.#shared);
   }
 
@@ -76,6 +79,7 @@ export class ThreadRegionReads implements RegionReads {
   release(): void {
     this.#child?.end();
     this.#child = undefined;
+    if (this.#shared !== undefined) this.#released = new WeakRef(this.#shared);
     this.#shared = undefined;
     this.#bytes = Math.min(this.#bytes, 0); // behind a failure the thread is still to wait
   }

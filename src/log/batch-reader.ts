@@ -94,7 +94,7 @@ export class BatchReader {
       clock: options.clock,
       inTurn: (request) => this.#readRegion(request),
     });
-    this.#readAhead = new ReadAhead(this.#regions, (range) => this.index(range));
+    this.#readAhead = new ReadAhead(this.#regions, (range) => this.#intactIndex(range));
   }
 
   /** Memory in use by reads under way. */
@@ -196,13 +196,11 @@ export class BatchReader {
 
   /** The rows of one range: in memory, or through the cache. */
   async index(range: FileRange): Promise<BatchIndex> {
-    if (range.index !== undefined) return range.index;
-    const key = `${range.file.name}/${range.stored!.at}`;
-    const cached = this.#indexes.get(key);
-    if (cached !== undefined) return cached;
-    const index = await this.#readIndex(range);
-    this.#keepIndex(range, index);
-    return index;
+    return this.#knownIndex(range) ?? (await this.#readIndex(range));
+  }
+
+  #knownIndex(range: FileRange): BatchIndex | undefined {
+    return range.index ?? this.#indexes.get(`${range.file.name}/${range.stored!.at}`);
   }
 
   #keepIndex({ file, stored }: FileRange, index: BatchIndex): void {
@@ -224,11 +222,24 @@ export class BatchReader {
 
   async #readIndex(range: FileRange): Promise<BatchIndex> {
     try {
-      return await readStoredIndex(this.#disk, range.file, range.stored!);
+      return await this.#readStoredIndex(range);
     } catch (error) {
       if (!isReadFailure(error)) throw error;
-      return this.#rebuildIndex(range, error.message);
+      const index = await this.#rebuildIndex(range, error.message);
+      this.#keepIndex(range, index);
+      return index;
     }
+  }
+
+  async #readStoredIndex(range: FileRange): Promise<BatchIndex> {
+    const index = await readStoredIndex(this.#disk, range.file, range.stored!);
+    this.#keepIndex(range, index);
+    return index;
+  }
+
+  /** Undefined when it is damaged: it is not rebuilt before anybody needs it. */
+  async #intactIndex(range: FileRange): Promise<BatchIndex | undefined> {
+    return this.#knownIndex(range) ?? (await this.#readStoredIndex(range).catch(() => undefined));
   }
 
   /** Who has lost its rows is seldom the only one in its file: those of all others there are found with them. */
@@ -313,7 +324,7 @@ export class BatchReader {
       if (region === undefined || region.retired || !region.spans(file, at, recordBytes(batch))) {
         region = file.isClosed ? this.#regions.find(file, at, recordBytes(batch)) : undefined;
         if (region === undefined && file.isClosed && wanted[index]! >= worthBytes)
-          region = this.#regions.begin(file, at);
+          region = this.#regions.begin(file, at, "now");
       }
       if (region === undefined) {
         left.push(batch);

@@ -1,15 +1,19 @@
 /**
- * Reads on behind what queries want: whoever goes through a file asks for as much again, and should not wait for it.
- * What several queries want side by side is one stretch, and so is what lies behind it. A range's end does not end it: the
- * partition goes on in another file.
+ * Reads on behind what queries want: whoever goes through a file asks for as much again, and should not wait for it. A range's
+ * end does not end it: the partition goes on in another file.
+ *
+ * Bounds: a query has so many regions read ahead, so many queries at once, and none that was read ahead for another and not used
+ * yet is given up for it (`RegionCache`).
  */
 import type { BatchIndex } from "./batch-index.ts";
 import type { BatchQuery } from "./batch-query.ts";
-import type { FileRange, LogFile } from "./log-file.ts";
+import type { FileRange } from "./log-file.ts";
 import type { Region, RegionCache } from "./region-cache.ts";
 
-/** Of all regions, how many are read ahead for one stretch. */
+/** Of all regions, how many are begun for the queries that came together. */
 const AHEAD_SHARE = 3 / 8;
+/** Reads ahead under way: those of who comes then are left out, or whoever waits for a region would wait for all of them. */
+const MAX_AT_ONCE = 4;
 
 /** What a query wants, as places in its range's file. */
 export interface WantedPlace {
@@ -24,53 +28,60 @@ export interface WantedPlace {
   readonly largestRecordBytes: number;
 }
 
-interface Stretch {
-  readonly file: LogFile;
-  readonly from: number;
-  to: number;
-  readonly places: WantedPlace[];
+/** What may still be begun. */
+interface Allowance {
+  regions: number;
 }
 
 export class ReadAhead {
   readonly #regions: RegionCache;
-  readonly #indexOf: (range: FileRange) => Promise<BatchIndex>;
+  readonly #indexOf: (range: FileRange) => Promise<BatchIndex | undefined>;
+  #underWay = 0;
 
-  constructor(regions: RegionCache, indexOf: (range: FileRange) => Promise<BatchIndex>) {
+  /** `indexOf`: undefined when it cannot be read. That is news for who needs it. */
+  constructor(regions: RegionCache, indexOf: (range: FileRange) => Promise<BatchIndex | undefined>) {
     this.#regions = regions;
     this.#indexOf = indexOf;
   }
 
   /** Resolves when it is done. Whatever fails is left to those who need it: they read it themselves, and are told. */
   async behind(places: readonly WantedPlace[]): Promise<void> {
-    await Promise.allSettled(
-      stretchesOf(places, this.#regions.regionBytes).map((stretch) => this.#readBehind(stretch)),
-    );
+    if (this.#underWay >= MAX_AT_ONCE) return;
+    this.#underWay += 1;
+    const allowance = { regions: (AHEAD_SHARE * this.#regions.memoryBytes) / this.#regions.regionBytes };
+    try {
+      // What lies side by side finds what was begun for the first of them.
+      for (const place of places) await this.#behindPlace(place, allowance).catch(() => undefined);
+    } finally {
+      this.#underWay -= 1;
+    }
   }
 
-  async #readBehind({ file, from, to, places }: Stretch): Promise<void> {
-    const last = this.#regions.find(file, to - 1, 1);
+  async #behindPlace(place: WantedPlace, allowance: Allowance): Promise<void> {
+    const { query, range, from, to, rangeTo, sizeBytes, largestRecordBytes } = place;
+    const last = this.#regions.find(range.file, to - 1, 1);
     if (last === undefined) return; // too little is wanted there
-    const recordBytes = Math.max(...places.map(({ largestRecordBytes }) => largestRecordBytes));
-    // As densely as these. They were cut short where a range ends; the next ones will not be.
-    const nextBytes =
-      ((to - from) / sumOf(places, ({ sizeBytes }) => sizeBytes)) * sumOf(places, ({ query }) => query.maxBytes);
-    const aheadTo = to + Math.min(nextBytes, this.#regions.memoryBytes * AHEAD_SHARE);
-    await this.#readOn(last, Math.min(aheadTo, Math.max(...places.map(({ rangeTo }) => rangeTo))), recordBytes);
-    for (const place of places) await this.#readNextRange(place, aheadTo - place.rangeTo, recordBytes);
+    // As densely as these, which are cut short where a range ends: the next ones will not be.
+    const aheadTo = to + ((to - from) / sizeBytes) * query.maxBytes;
+    await this.#readOn(last, Math.min(aheadTo, rangeTo), largestRecordBytes, allowance);
+    if (aheadTo > rangeTo) await this.#inNextRange(place, aheadTo - rangeTo, allowance);
   }
 
-  async #readNextRange({ query, range }: WantedPlace, bytes: number, recordBytes: number): Promise<void> {
-    if (bytes <= 0 || range.endOffset >= query.limitOffset) return;
+  async #inNextRange(place: WantedPlace, bytes: number, allowance: Allowance): Promise<void> {
+    const { query, range, largestRecordBytes } = place;
+    if (range.endOffset >= query.limitOffset) return;
     const next = query.partition.findRange(range.endOffset);
     if (next?.file.isClosed !== true) return;
     const { file } = next;
     file.readers += 1;
     try {
       const index = await this.#indexOf(next);
-      if (index.count === 0) return;
+      if (index === undefined || index.count === 0) return;
       const at = index.positionAt(0) - file.base;
-      const first = this.#regions.find(file, at, 1) ?? this.#regions.begin(file, at);
-      if (first !== undefined) await this.#readOn(first, at + bytes, recordBytes);
+      const to = Math.min(at + bytes, index.recordsEnd(query.topicBytes) - file.base);
+      const first =
+        this.#regions.find(file, at, 1) ?? this.#begin(allowance, () => this.#regions.begin(file, at, "ahead"));
+      if (first !== undefined) await this.#readOn(first, to, largestRecordBytes, allowance);
     } finally {
       file.readers -= 1;
     }
@@ -80,11 +91,11 @@ export class ReadAhead {
    * Reads the regions behind this one up to there, each of which begins where the records of the one before end. Two are under
    * way at once, unless a record is larger than what the second one reads of the first again: then its beginning would be missing.
    */
-  async #readOn(first: Region, to: number, recordBytes: number): Promise<void> {
+  async #readOn(first: Region, to: number, recordBytes: number, allowance: Allowance): Promise<void> {
     const mayOverlap = recordBytes <= this.#regions.edgeBytes;
     for (let last = first; last.to < to; ) {
       if (!mayOverlap) await last.read;
-      const next = this.#regionBehind(last);
+      const next = this.#regionBehind(last, allowance);
       if (next === undefined || next.to <= last.to) return;
       if (mayOverlap) await last.read;
       last = next;
@@ -92,35 +103,24 @@ export class ReadAhead {
   }
 
   /** The region behind this one, which may still be being read; undefined when there is none, or nobody knows where it begins. */
-  #regionBehind(region: Region): Region | undefined {
+  #regionBehind(region: Region, allowance: Allowance): Region | undefined {
     const { file, to, recordAt, verifiedTo } = region;
     if (to >= file.end - file.base) return undefined;
-    if (!region.isRead) return region.retired ? undefined : this.#regions.beginBehind(region);
+    if (!region.isRead) {
+      if (region.retired) return undefined;
+      return this.#regions.find(file, to, 1) ?? this.#begin(allowance, () => this.#regions.beginBehind(region));
+    }
     if (recordAt === undefined || verifiedTo <= recordAt) return undefined;
     // With the first byte behind this one, or it would be found itself: mostly a record lies across its end.
-    return this.#regions.find(file, verifiedTo, to + 1 - verifiedTo) ?? this.#regions.begin(file, verifiedTo);
+    return (
+      this.#regions.find(file, verifiedTo, to + 1 - verifiedTo) ??
+      this.#begin(allowance, () => this.#regions.begin(file, verifiedTo, "ahead"))
+    );
   }
-}
 
-function sumOf(places: readonly WantedPlace[], bytesOf: (place: WantedPlace) => number): number {
-  return places.reduce((sum, place) => sum + bytesOf(place), 0);
-}
-
-/** Joins what lies in one file with no more than `gapBytes` between. */
-function stretchesOf(places: readonly WantedPlace[], gapBytes: number): Stretch[] {
-  const stretches: Stretch[] = [];
-  const nameOf = ({ range }: WantedPlace): string => range.file.name;
-  const inOrder = places.toSorted((a, b) =>
-    nameOf(a) === nameOf(b) ? a.from - b.from : nameOf(a) < nameOf(b) ? -1 : 1,
-  );
-  for (const place of inOrder) {
-    const last = stretches.at(-1);
-    if (last?.file === place.range.file && place.from <= last.to + gapBytes) {
-      last.to = Math.max(last.to, place.to);
-      last.places.push(place);
-    } else {
-      stretches.push({ file: place.range.file, from: place.from, to: place.to, places: [place] });
-    }
+  #begin(allowance: Allowance, begin: () => Region | undefined): Region | undefined {
+    if (allowance.regions < 1) return undefined;
+    allowance.regions -= 1;
+    return begin();
   }
-  return stretches;
 }

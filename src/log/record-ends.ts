@@ -14,7 +14,7 @@ export class RecordEnds {
     if (typeof recordAt === "number") return recordAt;
     const end = this.#ends.get(keyOf(name, recordAt.behind));
     const at = end === undefined ? -1 : end - position + from;
-    return at >= from && at <= to ? at : undefined;
+    return at >= 0 && at <= to ? at : undefined; // before `from` too: what stands there was read before
   }
 
   /** A read is done, whose records end at `verifiedTo` in its memory. */

@@ -24,6 +24,9 @@ const NEAR_SHARE = 1 / 4;
 /** ... and reads this share of that one's end again, for the record that lies across it. */
 const EDGE_SHARE = 1 / 16;
 
+/** Read ahead never takes the memory of what was read ahead and not used yet. */
+export type Wanted = "now" | "ahead";
+
 /** A part of a file. */
 interface Stretch {
   readonly file: LogFile;
@@ -50,6 +53,8 @@ export class Region {
   verifiedTo = 0;
   /** Answers that refer to it. */
   holders = 0;
+  /** Whether any answer ever referred to it: what was read ahead may still be waited for. */
+  wasHeld = false;
   /** Not to be found any more: its memory is free once nobody holds it. */
   retired = false;
   #isRead = false;
@@ -99,6 +104,7 @@ export class RegionCache {
   readonly #clock: Clock;
   #idleTimer: Timer | undefined;
   #wasUsed = false;
+  #closed = false;
 
   constructor(options: {
     readonly memoryBytes: number;
@@ -143,20 +149,21 @@ export class RegionCache {
     return region;
   }
 
-  /** Begins to read a region of a sealed file for the record that begins at `at`; undefined when there is no memory for it. */
-  begin(file: LogFile, at: number): Region | undefined {
-    const memory = this.#take();
+  /**
+   * Begins to read a region of a sealed file for the record that begins at `at`, which is wanted now or only will be; undefined when
+   * there is no memory for it.
+   */
+  begin(file: LogFile, at: number, wanted: Wanted): Region | undefined {
+    const memory = this.#take(wanted);
     return memory === undefined ? undefined : this.#begin(this.#stretchFor(file, at), memory);
   }
 
   /**
-   * The region behind one that is being read and does not reach the end of the file, so that nobody knows yet where its records
-   * end; undefined when there is no memory for it.
+   * Begins to read ahead behind a region that is being read and does not reach the end of the file, so that nobody knows yet where
+   * its records end; undefined when there is no memory for it.
    */
   beginBehind({ file, to }: Region): Region | undefined {
-    const found = this.find(file, to, 1);
-    if (found !== undefined) return found;
-    const memory = this.#take();
+    const memory = this.#take("ahead");
     if (memory === undefined) return undefined;
     const position = to - this.edgeBytes;
     const end = Math.min(position + this.regionBytes, file.end - file.base);
@@ -182,6 +189,7 @@ export class RegionCache {
 
   hold(region: Region): void {
     region.holders += 1;
+    region.wasHeld = true;
   }
 
   release(region: Region): void {
@@ -202,7 +210,9 @@ export class RegionCache {
     for (const region of this.#regions.filter((each) => each.file === file)) this.retire(region);
   }
 
+  /** No region is begun any more. */
   close(): void {
+    this.#closed = true;
     this.#idleTimer?.cancel();
     this.#retireAll();
   }
@@ -230,7 +240,8 @@ export class RegionCache {
     this.#idleTimer ??= this.#clock.schedule(IDLE_MS, () => this.#giveBackWhenIdle());
   }
 
-  #take(): Buffer | undefined {
+  #take(wanted: Wanted): Buffer | undefined {
+    if (this.#closed) return undefined;
     if (this.#free.length === 0 && this.#count < this.#maxRegions) {
       this.#memory ??= this.#reads.allocate(this.memoryBytes);
       this.#watch();
@@ -239,7 +250,7 @@ export class RegionCache {
       return this.#memory.subarray(from, from + this.regionBytes);
     }
     if (this.#free.length === 0) {
-      const unused = this.#regions.find(({ holders }) => holders === 0);
+      const unused = this.#regions.find(({ holders, wasHeld }) => holders === 0 && (wanted === "now" || wasHeld));
       if (unused !== undefined) this.retire(unused);
     }
     return this.#free.pop();

@@ -121,6 +121,19 @@ test("a thread gives what this one would: bytes, and how far they are what was w
     assert.deepEqual((await Promise.all([here.read(first), here.read(behind)]))[1], next);
     const unknown = await reads.read({ ...behind, recordAt: { behind: 3 * MIB + 1 } });
     assert.equal(unknown.recordAt, undefined, "nothing is known of it");
+    // In pieces that take turns: the first one behind is read before the end of the last record is known.
+    const to = (3 * MIB) / 4;
+    const position = to - 2000;
+    for (const each of [reads, here]) {
+      const begun = await each.read({ ...whole, to: to / 2 });
+      const piece = { ...whole, position, from: 4 * MIB, to: 4 * MIB + to / 2, recordAt: { behind: to } };
+      const early = await each.read(piece);
+      assert.deepEqual(early, { readBytes: to / 2, recordAt: undefined, verifiedTo: 4 * MIB });
+      await each.read({ ...whole, position: to / 2, from: to / 2, to, recordAt: begun.verifiedTo });
+      const late = await each.read({ ...piece, position: position + to / 2, from: piece.to, to: 5 * MIB });
+      assert.equal(late.recordAt, 4 * MIB + Math.floor(to / RECORD_BYTES) * RECORD_BYTES - position);
+      assert.equal(late.verifiedTo, 4 * MIB + damagedAt - position);
+    }
     assert.deepEqual(fromHere, [], "all of it was read by the thread");
     await assert.rejects(reads.read({ ...whole, name: "none" }), { code: "ENOENT" });
     assert.equal(fromHere.length, 1, "what the thread could not read was tried here, which says why");
