@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `chronik` command: prepares the process, then hands over to the program. CommonJS with no newer syntax than that of Node.js 10, so that an
- * old Node.js gets as far as saying that it is too old.
+ * The `chronik` command: prepares the process, then hands over to the program. CommonJS, in the syntax of Node.js 10, so that an
+ * old one gets as far as saying that it is too old.
  *
  * In a clone of the repository it runs the sources, in the published package (which has none) what was compiled.
  */
