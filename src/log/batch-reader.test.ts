@@ -1,50 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CRASHED, type SimProcess, Simulation } from "../../sim/simulation.ts";
-import { type OpenLog, openLog, type Place, placeIn } from "../../test/log/open-log.ts";
+import { placeIn } from "../../test/log/open-log.ts";
+import { bytesOf, query, readStored, withLog } from "../../test/log/reads.ts";
 import type { Disk } from "../ports/disk.ts";
-import type { RegionReads } from "../ports/region-reads.ts";
-import { type BatchQuery, type BatchResult } from "./batch-query.ts";
+import type { BatchResult } from "./batch-query.ts";
 import { CorruptionError } from "./corruption.ts";
-import { DiskRegionReads } from "./disk-region-reads.ts";
 
 const MIB = 1024 * 1024;
 const LARGE = Buffer.alloc(5000, 1);
 const SMALL = Buffer.alloc(100, 2);
-
-async function withLog(
-  scenario: (log: OpenLog, process: SimProcess) => Promise<void>,
-  settings: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const result = await new Simulation({ seed: 1 }).run(async (process) => {
-    const log = await openLog(process, settings);
-    await scenario(log, process);
-  });
-  assert.ok(result !== CRASHED);
-}
-
-function query({ topic, partition }: Place, offset: number, changes: Partial<BatchQuery> = {}): BatchQuery {
-  return {
-    partition,
-    topicBytes: topic.target.nameBytes.length,
-    offset,
-    limitOffset: partition.highWatermark,
-    maxBytes: 1_000_000,
-    atLeastOne: true,
-    ...changes,
-  };
-}
-
-async function readStored(log: OpenLog, ...queries: readonly BatchQuery[]): Promise<BatchResult[]> {
-  return log.reader.readStored(queries);
-}
-
-function bytesOf(result: BatchResult | undefined): Buffer {
-  assert.ok(result !== undefined);
-  const bytes = Buffer.concat(result.parts);
-  assert.equal(bytes.length, result.sizeBytes);
-  return bytes;
-}
 
 test("memory and files give the same bytes", async () => {
   await withLog(async (log) => {
@@ -313,163 +277,6 @@ test("neighbours in a file are read in one go, whichever partitions they are of"
     assert.equal(disk.operations - before, 1);
     assert.ok(results.every(({ sizeBytes }) => sizeBytes === results[0]!.sizeBytes && sizeBytes > 4 * SMALL.length));
   });
-});
-
-/** Four partitions whose batches take turns in a sealed file, which takes up several regions of 64 KiB. */
-async function interleaved(log: OpenLog): Promise<readonly Place[]> {
-  const topic = log.topic("t", 4);
-  const places = topic.partitions.map(({ partition }) => placeIn(topic, partition));
-  for (let round = 0; round < 24; round += 1) for (const place of places) log.append(place, [{ value: LARGE }]);
-  await log.roll();
-  await log.flush();
-  return places;
-}
-
-const SMALL_REGIONS = { "read.buffer.bytes": "1048576", "wal.tail.cache.bytes": "1048576" };
-
-test("partitions that lie beside each other in a sealed file are read once, also by one query after the other", async () => {
-  await withLog(async (log) => {
-    const places = await interleaved(log);
-    for (const place of places) (await readStored(log, query(place, 0, { maxBytes: 1 })))[0]!.release(); // the indexes
-    const before = log.reader.reads;
-    for (let offset = 0; offset < 24; offset += 3) {
-      for (const place of places) {
-        const [result] = await readStored(log, query(place, offset, { maxBytes: 3 * 5_100 }));
-        assert.equal(result!.sizeBytes > 3 * LARGE.length, true);
-        result!.release();
-      }
-    }
-    const regions = Math.ceil((24 * 4 * 5_200) / 65_536);
-    const reads = log.reader.reads - before;
-    assert.ok(reads <= 2 * regions, `${reads} reads for ${regions} regions`);
-    assert.ok(log.reader.regionBytes <= (1024 * 1024) / 2);
-  }, SMALL_REGIONS);
-});
-
-test("as many regions are read ahead as were wanted, two at a time; none but their edges are read twice", async () => {
-  let [begun, underWay, most, readBytes, unverified, fileBytes] = [0, 0, 0, 0, 0, 0];
-  const result = await new Simulation({ seed: 1 }).run(async (process) => {
-    const reads = new DiskRegionReads(process.disk);
-    const counted: RegionReads = {
-      allocate: (sizeBytes) => reads.allocate(sizeBytes),
-      release: () => reads.release(),
-      close: () => reads.close(),
-      async read(request) {
-        begun += 1;
-        most = Math.max(most, (underWay += 1));
-        const got = await reads.read(request);
-        underWay -= 1;
-        readBytes += got.readBytes;
-        if (got.recordAt === undefined || got.verifiedTo <= got.recordAt) unverified += 1;
-        return got;
-      },
-    };
-    const log = await openLog(process, SMALL_REGIONS, counted);
-    const place = placeIn(log.topic("t"));
-    const batches: Buffer[] = [];
-    for (let n = 0; n < 500; n += 1) batches.push(log.append(place, [{ value: Buffer.alloc(1_000, n) }]));
-    await log.roll();
-    fileBytes = log.store.wal.position;
-    const rest = (): Promise<void> => new Promise((resolve) => process.clock.schedule(1_000, resolve));
-    await rest(); // nobody writes any more: reads need not take turns
-    for (let offset = 0; offset < 500; ) {
-      // Of the third region more than half.
-      const [read] = await readStored(log, query(place, offset, { maxBytes: 2.6 * 65_536 }));
-      const count = read!.parts.length;
-      assert.deepEqual(bytesOf(read), Buffer.concat(batches.slice(offset, offset + count)));
-      read!.release();
-      if (offset === 0) {
-        most = underWay; // the regions that were wanted were begun all at once
-        await rest();
-        assert.deepEqual([begun, most], [6, 2]);
-      }
-      offset += count;
-    }
-  });
-  assert.ok(result !== CRASHED);
-  assert.equal(unverified, 0, "each finds where the records of the one before end");
-  assert.ok(readBytes < 1.2 * fileBytes, `${readBytes} bytes of ${fileBytes}`);
-});
-
-test("who reads on waits for the disk only once, also at the ends of files", async () => {
-  await withLog(async (log, { clock }) => {
-    const topic = log.topic("t", 2);
-    const places = topic.partitions.map(({ partition }) => placeIn(topic, partition));
-    for (let n = 0; n < 150; n += 1) {
-      if (n % 50 === 0) await log.roll();
-      for (const place of places) log.append(place, [{ value: Buffer.alloc(2_000, n) }]);
-    }
-    await log.roll();
-    const rest = (): Promise<void> => new Promise((resolve) => clock.schedule(1_000, resolve));
-    const waits: number[] = [];
-    const next = [0, 0];
-    while (next[0]! < 150) {
-      await rest();
-      const beganMs = clock.monotonicMs();
-      const queries = places.map((place, index) => query(place, next[index]!, { maxBytes: 40_000 }));
-      for (const [index, result] of (await readStored(log, ...queries)).entries()) {
-        next[index]! += result.parts.length;
-        result.release();
-      }
-      waits.push(clock.monotonicMs() - beganMs);
-    }
-    assert.deepEqual(next, [150, 150]);
-    assert.ok(waits[0]! > 0 && waits.length > 6);
-    assert.deepEqual(
-      waits.slice(1).filter((ms) => ms > 0),
-      [],
-    );
-  }, SMALL_REGIONS);
-});
-
-test("the memory of regions is given back when nobody reads any more and nobody holds any; who comes later has it again", async () => {
-  await withLog(async (log, { clock }) => {
-    const places = await interleaved(log);
-    const pass = (ms: number): Promise<void> => new Promise((resolve) => clock.schedule(ms, resolve));
-    const [first] = await readStored(log, query(places[0]!, 0));
-    const bytes = bytesOf(first);
-    await pass(30_000);
-    assert.ok(log.reader.regionBytes > 0, "an answer still refers to it");
-    assert.deepEqual(bytesOf(first), bytes);
-    first!.release();
-    await pass(3_000);
-    assert.ok(log.reader.regionBytes > 0, "it may go on");
-    await pass(10_000);
-    assert.equal(log.reader.regionBytes, 0);
-    const [again] = await readStored(log, query(places[0]!, 0));
-    assert.deepEqual(bytesOf(again), bytes);
-    assert.ok(log.reader.regionBytes > 0);
-    again!.release();
-  }, SMALL_REGIONS);
-});
-
-test("what answers refer to stays as it is while others read on", async () => {
-  await withLog(async (log) => {
-    const places = await interleaved(log);
-    const first = (await readStored(log, query(places[0]!, 0, { maxBytes: 20_000 })))[0]!;
-    const before = bytesOf(first);
-    for (let offset = 0; offset < 24; offset += 1) {
-      for (const place of places) (await readStored(log, query(place, offset, { maxBytes: 20_000 })))[0]!.release();
-    }
-    assert.deepEqual(bytesOf(first), before);
-    first.release();
-  }, SMALL_REGIONS);
-});
-
-test("a region with damage is not kept", async () => {
-  await withLog(async (log, { disk }) => {
-    const [place] = await interleaved(log);
-    const ask = query(place!, 0, { maxBytes: 20_000 });
-    const range = place!.partition.ranges[0]!;
-    const [good] = await readStored(log, ask);
-    const expected = bytesOf(good);
-    good!.release();
-    log.reader.forget(range.file); // as if it had not been read
-    disk.flipBit(range.file.name, 3_000, 1);
-    await assert.rejects(readStored(log, ask), CorruptionError);
-    disk.flipBit(range.file.name, 3_000, 1);
-    assert.deepEqual(bytesOf((await readStored(log, ask))[0]), expected);
-  }, SMALL_REGIONS);
 });
 
 test("bytes that are not what was written are never given out; the file is free again afterwards", async () => {
