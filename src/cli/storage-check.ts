@@ -101,7 +101,7 @@ interface OwnedRange {
 
 /** One look at the folder. */
 class Look {
-  /** A file was gone when it was to be opened: nothing is wrong if the state has no use for it by now. */
+  /** A file was gone when it was to be opened, or is cut short: nothing is wrong if the state has no use for it by now. */
   somethingIsGone = false;
   readonly #options: StorageCheckOptions;
   readonly #folder: DataFolder;
@@ -284,6 +284,11 @@ class Look {
         problemCount: 1,
         note: undefined,
       };
+      const thereBytes = await sizeOf(this.#options.disk, name);
+      if (thereBytes === undefined || thereBytes < sizeBytes) {
+        this.#gone(); // it is removed at this moment, from its end on; or another look finds the same
+        return checked;
+      }
     }
     this.#doneBytes += sizeBytes;
     this.#segments.set(name, checked);

@@ -9,11 +9,12 @@
  */
 import { newUuid } from "../base/uuid.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
+import { removeInSteps } from "../log/remove-in-steps.ts";
 import { SEGMENT_FOLDER, type Segment, segmentName } from "../log/segment.ts";
 import type { WalFile } from "../log/wal-file.ts";
 import type { ChildLauncher } from "../ports/child.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
-import { type Disk, IoError } from "../ports/disk.ts";
+import type { Disk } from "../ports/disk.ts";
 import type { Random } from "../ports/random.ts";
 import { rangesIn } from "../state/ranges-in.ts";
 import type { StateRecord } from "../state/state-record.ts";
@@ -122,10 +123,11 @@ export class Storage {
     const look = async (): Promise<void> => {
       if (this.#plannedAt !== this.#options.store.wal.position) this.#mergeDue = true;
       this.#pump();
-      await this.#collectGarbage();
     };
     const { broker } = this.#options.store.state;
-    this.#every("check", Math.min(CHECK_MS, broker["log.retention.check.interval.ms"]), look);
+    const checkMs = Math.min(CHECK_MS, broker["log.retention.check.interval.ms"]);
+    this.#every("check", checkMs, look);
+    this.#every("garbage", checkMs, () => this.#collectGarbage());
     this.#every("compaction", Math.max(broker["log.cleaner.backoff.ms"], SHORTEST_REST_MS), async () => {
       await this.#oldestDirty.lookUp(this.#options.store.state);
       this.#compactionDue = true;
@@ -513,7 +515,7 @@ export class Storage {
       const isDue = clock.monotonicMs() - segment.freedMs >= delayMs && files.isForgotten(segment.freedAt);
       if (!isDue || segment.readers > 0 || this.#inUse.has(segment)) continue;
       store.reader.forget(segment);
-      await removeIfThere(disk, segment.name);
+      await removeInSteps(disk, clock, segment.name);
       state.segments.delete(segment.id);
       this.#merging.delete(segment);
       removed += 1;
@@ -569,10 +571,4 @@ export class Storage {
       if (!this.#stopped) this.#options.failed(error);
     });
   }
-}
-
-async function removeIfThere(disk: Disk, name: string): Promise<void> {
-  await disk.remove(name).catch((error: unknown) => {
-    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
-  });
 }
