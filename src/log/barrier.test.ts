@@ -1,6 +1,8 @@
 /** Nothing leaves before the log is committed that far, and everything in the order in which it was decided. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { toPosition } from "../base/brands.ts";
 import { Barrier } from "./barrier.ts";
@@ -74,3 +76,22 @@ test("whatever the order of waits and commits, all leave in their order and none
     { seed: 1, numRuns: 20 },
   );
 });
+
+test("what was released is not kept for as long as others wait", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const barrier = new Barrier(toPosition(0));
+  const answers = waitingAnswers(barrier);
+  barrier.wait(20, () => undefined);
+  barrier.advance(toPosition(10));
+  await new Promise(setImmediate); // a reference that was asked for holds what it refers to until then
+  collectGarbage();
+  assert.deepEqual([answers.deref(), barrier.waiting], [undefined, 1]);
+});
+
+/** Something that only the barrier refers to, for position 10. */
+function waitingAnswers(barrier: Barrier): WeakRef<object> {
+  const answers = { bytes: Buffer.alloc(10) };
+  barrier.wait(10, () => void answers.bytes);
+  return new WeakRef(answers);
+}

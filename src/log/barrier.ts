@@ -10,7 +10,8 @@ interface Waiting {
 }
 
 export class Barrier {
-  #queue: Waiting[] = [];
+  /** Undefined where one does not wait any more: what it holds would live on, and make every collection of garbage longer. */
+  #queue: (Waiting | undefined)[] = [];
   /** Index of the first one that still waits; the queue is compacted now and then instead of shifted each time. */
   #head = 0;
   #committed: number;
@@ -36,6 +37,7 @@ export class Barrier {
     this.#committed = committed;
     while (this.#head < this.#queue.length && this.#queue[this.#head]!.position <= committed) {
       const { release } = this.#queue[this.#head]!;
+      this.#queue[this.#head] = undefined;
       this.#head += 1;
       release();
     }
