@@ -203,6 +203,10 @@ export class SimDisk implements Disk {
     return this.#names("remove", name, () => this.fileSystem.remove(name));
   }
 
+  discard(name: string): Promise<void> {
+    return this.remove(name);
+  }
+
   async syncFolder(path: string): Promise<void> {
     checkFolderName(path);
     const changes = this.#folderChanges(path);

@@ -95,6 +95,7 @@ function gated(disk: Disk, gate: Gate): Disk {
     makeFolder: (folder) => gate(() => disk.makeFolder(folder)),
     rename: (from, to) => gate(() => disk.rename(from, to)),
     remove: (name) => gate(() => disk.remove(name)),
+    discard: (name) => gate(() => disk.discard(name)),
     syncFolder: (folder) => gate(() => disk.syncFolder(folder)),
     freeBytes: () => gate(() => disk.freeBytes()),
     totalBytes: () => gate(() => disk.totalBytes()),

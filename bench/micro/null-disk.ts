@@ -42,6 +42,10 @@ export function nullDisk(): Disk {
     sizeBytes: async () => file.sizeBytes,
     close: async () => {},
   });
+  const remove = async (name: string): Promise<void> => {
+    existing(name);
+    files.delete(name);
+  };
   return {
     location: "/nowhere",
     open: async (name) => opened(existing(name)),
@@ -67,10 +71,8 @@ export function nullDisk(): Disk {
       files.set(to, existing(from));
       files.delete(from);
     },
-    remove: async (name) => {
-      existing(name);
-      files.delete(name);
-    },
+    remove,
+    discard: remove,
     syncFolder: async () => {},
     freeBytes: async () => PLENTY_BYTES,
     totalBytes: async () => PLENTY_BYTES,

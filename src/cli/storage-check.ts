@@ -101,7 +101,7 @@ interface OwnedRange {
 
 /** One look at the folder. */
 class Look {
-  /** A file was gone when it was to be opened, or is cut short: nothing is wrong if the state has no use for it by now. */
+  /** A file was gone when it was to be opened, or soon after: nothing is wrong if the state has no use for it by now. */
   somethingIsGone = false;
   readonly #options: StorageCheckOptions;
   readonly #folder: DataFolder;
@@ -284,9 +284,8 @@ class Look {
         problemCount: 1,
         note: undefined,
       };
-      const thereBytes = await sizeOf(this.#options.disk, name);
-      if (thereBytes === undefined || thereBytes < sizeBytes) {
-        this.#gone(); // it is removed at this moment, from its end on; or another look finds the same
+      if ((await sizeOf(this.#options.disk, name)) === undefined) {
+        this.#gone(); // it was removed meanwhile, and is freed from its end on
         return checked;
       }
     }

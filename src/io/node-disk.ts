@@ -9,6 +9,7 @@ import path from "node:path";
 import { type Disk, type DiskFile, IoError, type SyncedFile, type SyncedWrites } from "../ports/disk.ts";
 import { directWrites } from "./direct-writes.ts";
 import { checkFileName, checkFolderName } from "./disk-name.ts";
+import { freeInSteps } from "./free-in-steps.ts";
 import { ioError } from "./io-error.ts";
 
 /** The most buffers one `writev` takes (IOV_MAX of Linux and macOS). */
@@ -39,6 +40,8 @@ function call<T = void>(start: (done: Done<T>) => void): Promise<T> {
 class NodeDisk implements Disk {
   readonly #root: string;
   readonly #mayWriteDirectly: boolean;
+  /** Of the last file that was discarded. */
+  #freeing = Promise.resolve();
 
   constructor(root: string, options: NodeDiskOptions) {
     this.#root = root;
@@ -110,6 +113,18 @@ class NodeDisk implements Disk {
   async remove(name: string): Promise<void> {
     const full = this.#filePath(name);
     await attempt("remove", full, () => call((done) => fs.unlink(full, done)));
+  }
+
+  async discard(name: string): Promise<void> {
+    await this.#freeing; // one at a time is open for it
+    const full = this.#filePath(name);
+    // Whoever must not write to it lets the system free it in one go, as `remove` does.
+    const fd = await call<number>((done) => fs.open(full, "r+", done)).catch(() => undefined);
+    try {
+      await this.remove(name);
+    } finally {
+      if (fd !== undefined) this.#freeing = freeInSteps(fd);
+    }
   }
 
   async syncFolder(folder: string): Promise<void> {

@@ -28,15 +28,15 @@ async function closedFile(disk: Disk, base: number, sizeBytes: number): Promise<
 }
 
 test("the largest file is written over first, and no more are kept than may be", async () => {
-  await inSimulation(async ({ disk, clock }) => {
+  await inSimulation(async ({ disk }) => {
     await disk.makeFolder(WAL_FOLDER);
-    const recycled = new RecycledFiles({ disk, clock, maxBytes: 10_000, minFreeBytes: 0, files: [] });
+    const recycled = new RecycledFiles({ disk, maxBytes: 10_000, minFreeBytes: 0, files: [] });
     for (const [index, sizeBytes] of [3_000, 5_000, 1_000, 4_000].entries()) {
       await recycled.keep(await closedFile(disk, index * 10_000, sizeBytes));
     }
     await recycled.shrink();
     assert.deepEqual([recycled.count, recycled.bytes], [2, 9_000], "the smaller ones had to go");
-    const again = new RecycledFiles({ disk, clock, maxBytes: 5_000, minFreeBytes: 0, files: await listRecycled(disk) });
+    const again = new RecycledFiles({ disk, maxBytes: 5_000, minFreeBytes: 0, files: await listRecycled(disk) });
     assert.equal(again.bytes, 9_000);
     await again.shrink();
     assert.equal(again.bytes, 5_000, "a smaller bound holds at once");
@@ -47,9 +47,9 @@ test("the largest file is written over first, and no more are kept than may be",
 });
 
 test("a bound of 0 keeps none", async () => {
-  await inSimulation(async ({ disk, clock }) => {
+  await inSimulation(async ({ disk }) => {
     await disk.makeFolder(WAL_FOLDER);
-    const recycled = new RecycledFiles({ disk, clock, maxBytes: 0, minFreeBytes: 0, files: [] });
+    const recycled = new RecycledFiles({ disk, maxBytes: 0, minFreeBytes: 0, files: [] });
     await recycled.keep(await closedFile(disk, 0, 1000));
     await recycled.shrink();
     assert.deepEqual(await disk.list(WAL_FOLDER), []);
@@ -57,10 +57,10 @@ test("a bound of 0 keeps none", async () => {
 });
 
 test("a disk that is nearly full keeps none", async () => {
-  await inSimulation(async ({ disk, clock }, simulation) => {
+  await inSimulation(async ({ disk }, simulation) => {
     await disk.makeFolder(WAL_FOLDER);
     const free = simulation.disk.spareBytes();
-    const recycled = new RecycledFiles({ disk, clock, maxBytes: MIB, minFreeBytes: free - 3_000, files: [] });
+    const recycled = new RecycledFiles({ disk, maxBytes: MIB, minFreeBytes: free - 3_000, files: [] });
     await recycled.keep(await closedFile(disk, 0, 1000));
     await recycled.shrink();
     assert.deepEqual(await disk.list(WAL_FOLDER), [], "more than a quarter of the 2000 bytes that may be used");

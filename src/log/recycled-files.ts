@@ -7,9 +7,7 @@
  * What such a file held before stays in it until it is written over. It never passes for the log's: each group says at which
  * position it stands and which start of the broker wrote it, and who reads single records looks whose they are and at their offset.
  */
-import type { Clock } from "../ports/clock.ts";
-import type { Disk } from "../ports/disk.ts";
-import { removeInSteps } from "./remove-in-steps.ts";
+import { type Disk, IoError } from "../ports/disk.ts";
 import { WAL_FOLDER, type WalFile } from "./wal-file.ts";
 
 const NAME = new RegExp(`^${WAL_FOLDER}/\\d{20}-[0-9a-f]{14}\\.free$`);
@@ -43,7 +41,6 @@ export async function listRecycled(disk: Pick<Disk, "list" | "open">): Promise<R
 
 export class RecycledFiles {
   readonly #disk: Disk;
-  readonly #clock: Clock;
   readonly #maxBytes: number;
   readonly #minFreeBytes: number;
   /** The largest comes last. */
@@ -52,13 +49,11 @@ export class RecycledFiles {
   /** `maxBytes`: of all of them; 0 keeps none. `minFreeBytes`: of the disk. `files`: those that are there. */
   constructor(options: {
     readonly disk: Disk;
-    readonly clock: Clock;
     readonly maxBytes: number;
     readonly minFreeBytes: number;
     readonly files: readonly RecycledFile[];
   }) {
     this.#disk = options.disk;
-    this.#clock = options.clock;
     this.#maxBytes = options.maxBytes;
     this.#minFreeBytes = options.minFreeBytes;
     this.#files = options.files.toSorted(bySize);
@@ -94,13 +89,22 @@ export class RecycledFiles {
     if (this.#files.length === 0) return;
     const spareBytes = Math.max(0, (await this.#disk.freeBytes()) - this.#minFreeBytes);
     const maxBytes = Math.min(this.#maxBytes, spareBytes * FREE_SHARE);
-    while (this.bytes > maxBytes) await removeInSteps(this.#disk, this.#clock, this.#files.shift()!.name);
+    while (this.bytes > maxBytes) await discardIfThere(this.#disk, this.#files.shift()!.name);
   }
 
   /** Others need the space. */
   async removeAll(): Promise<void> {
-    for (const { name } of this.#files.splice(0)) await removeInSteps(this.#disk, this.#clock, name);
+    for (const { name } of this.#files.splice(0)) await this.#disk.remove(name).catch(ignoreMissing);
   }
+}
+
+async function discardIfThere(disk: Disk, name: string): Promise<void> {
+  await disk.discard(name).catch(ignoreMissing);
+}
+
+/** Whoever needs space may have removed it already. */
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof IoError && error.kind === "notFound")) throw error;
 }
 
 function bySize(a: RecycledFile, b: RecycledFile): number {

@@ -27,6 +27,11 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; `notFound` when there is none. Open handles keep reading it. */
   remove(name: string): Promise<void>;
+  /**
+   * As `remove`, of a file that nobody needs through a handle either: a large one is freed a piece at a time afterwards, so that
+   * writes of others do not wait for it. `notFound` when there is none.
+   */
+  discard(name: string): Promise<void>;
   /** Makes created, renamed and removed names of `folder` durable. */
   syncFolder(folder: string): Promise<void>;
   /** Bytes that can still be written. */

@@ -12,6 +12,7 @@ export function wrapped(disk: Disk, replaced: Partial<Disk>): Disk {
     makeFolder: (folder) => disk.makeFolder(folder),
     rename: (from, to) => disk.rename(from, to),
     remove: (name) => disk.remove(name),
+    discard: (name) => disk.discard(name),
     syncFolder: (folder) => disk.syncFolder(folder),
     freeBytes: () => disk.freeBytes(),
     totalBytes: () => disk.totalBytes(),

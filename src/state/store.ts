@@ -78,7 +78,6 @@ export class Store {
     this.#barrier = new Barrier(opened.end);
     this.blocks = new BlockCache(config["wal.tail.cache.bytes"], syncedWrites.allocate);
     const recycled = new RecycledFiles({
-      clock,
       disk,
       maxBytes: config["wal.sync"] === "always" ? config["wal.recycle.max.bytes"] : 0,
       minFreeBytes: config["wal.min.free.bytes"],

@@ -9,12 +9,11 @@
  */
 import { newUuid } from "../base/uuid.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
-import { removeInSteps } from "../log/remove-in-steps.ts";
 import { SEGMENT_FOLDER, type Segment, segmentName } from "../log/segment.ts";
 import type { WalFile } from "../log/wal-file.ts";
 import type { ChildLauncher } from "../ports/child.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
-import type { Disk } from "../ports/disk.ts";
+import { type Disk, IoError } from "../ports/disk.ts";
 import type { Random } from "../ports/random.ts";
 import { rangesIn } from "../state/ranges-in.ts";
 import type { StateRecord } from "../state/state-record.ts";
@@ -515,7 +514,7 @@ export class Storage {
       const isDue = clock.monotonicMs() - segment.freedMs >= delayMs && files.isForgotten(segment.freedAt);
       if (!isDue || segment.readers > 0 || this.#inUse.has(segment)) continue;
       store.reader.forget(segment);
-      await removeInSteps(disk, clock, segment.name);
+      await discardIfThere(disk, segment.name);
       state.segments.delete(segment.id);
       this.#merging.delete(segment);
       removed += 1;
@@ -571,4 +570,10 @@ export class Storage {
       if (!this.#stopped) this.#options.failed(error);
     });
   }
+}
+
+async function discardIfThere(disk: Disk, name: string): Promise<void> {
+  await disk.discard(name).catch((error: unknown) => {
+    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
+  });
 }

@@ -263,6 +263,13 @@ for (const backend of BACKENDS) {
       await fails(disk.remove("log"), "notFound", "ENOENT");
     });
 
+    test("discards a file", async (disk) => {
+      await (await disk.create("log")).close();
+      await disk.discard("log");
+      assert.deepEqual(await disk.list(""), []);
+      await fails(disk.discard("log"), "notFound", "ENOENT");
+    });
+
     test("lets operations in flight finish before it closes, and refuses later ones", async (disk) => {
       const file = await disk.create("log");
       const write = file.write([Buffer.alloc(1_000_000, "a")], 0);
@@ -279,6 +286,7 @@ for (const backend of BACKENDS) {
         await fails(disk.open(name, "read"), "fatal", "EINVAL");
         await fails(disk.create(name), "fatal", "EINVAL");
         await fails(disk.remove(name), "fatal", "EINVAL");
+        await fails(disk.discard(name), "fatal", "EINVAL");
         await fails(disk.rename("a", name), "fatal", "EINVAL");
         await fails(disk.rename(name, "a"), "fatal", "EINVAL");
         if (name === "") continue;
