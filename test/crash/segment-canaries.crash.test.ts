@@ -52,11 +52,12 @@ const isSegment = (name: string): boolean => name.endsWith(".segment");
 
 /** `disk`, on which removing what is gone already is no failure. */
 function tolerant(disk: Disk): Disk {
+  const ignoreMissing = (error: unknown): void => {
+    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
+  };
   return wrapped(disk, {
-    remove: (name) =>
-      disk.remove(name).catch((error: unknown) => {
-        if (!(error instanceof IoError && error.kind === "notFound")) throw error;
-      }),
+    remove: (name) => disk.remove(name).catch(ignoreMissing),
+    discard: (name) => disk.discard(name).catch(ignoreMissing),
   });
 }
 
@@ -238,8 +239,8 @@ describe("canaries of the tiers", () => {
   it("hazard: deleted topics' data left behind: catch a broker that never removes a segment", async (context) => {
     const wrapDisk = (disk: Disk): Disk =>
       wrapped(disk, {
-        remove: async (name) => {
-          await (isSegment(name) ? disk.list("segments") : disk.remove(name));
+        discard: async (name) => {
+          await (isSegment(name) ? disk.list("segments") : disk.discard(name));
         },
       });
     assertCaught(await firstSign(context, { wrapDisk }), ["leftover"]);

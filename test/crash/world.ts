@@ -261,12 +261,13 @@ export class World {
 
   /** `disk`, with what it removes counted. */
   #counting(disk: Disk): Disk {
+    const removed = (name: string): void => {
+      if (name.endsWith(".segment")) this.counts.removals += 1;
+      if (name.endsWith(".wal")) this.counts.freed += 1;
+    };
     return wrapped(disk, {
-      remove: async (name) => {
-        await disk.remove(name);
-        if (name.endsWith(".segment")) this.counts.removals += 1;
-        if (name.endsWith(".wal")) this.counts.freed += 1;
-      },
+      remove: (name) => disk.remove(name).then(() => removed(name)),
+      discard: (name) => disk.discard(name).then(() => removed(name)),
       rename: async (from, to) => {
         await disk.rename(from, to);
         if (from.endsWith(".wal")) this.counts.freed += 1;
