@@ -6,9 +6,9 @@ import { rebuildIndex } from "../log/index-rebuild.ts";
 import type { FileRange } from "../log/log-file.ts";
 import { LruCache } from "../log/lru-cache.ts";
 import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "../log/wal-record.ts";
-import type { DiskFile } from "../ports/disk.ts";
+import { type DiskFile, isMissing } from "../ports/disk.ts";
 import type { ReadableDisk } from "../state/read-state.ts";
-import { isMissing, MissingFile } from "./data-folder.ts";
+import { MissingFile } from "./data-folder.ts";
 import { type BatchHeader, batchesIn } from "./stored-batches.ts";
 
 const MAX_OPEN_FILES = 16;

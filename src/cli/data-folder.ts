@@ -4,7 +4,7 @@ import { createNodeDisk } from "../io/node-disk.ts";
 import { SEGMENT_FOLDER } from "../log/segment.ts";
 import { SNAPSHOT_FOLDER } from "../log/snapshot.ts";
 import { WAL_FOLDER } from "../log/wal-file.ts";
-import { IoError } from "../ports/disk.ts";
+import { IoError, isMissing } from "../ports/disk.ts";
 import { type ReadableDisk, readState, type StateReading } from "../state/read-state.ts";
 import type { Topic } from "../state/state.ts";
 import { CommandFailure } from "./failure.ts";
@@ -87,10 +87,6 @@ export class MissingFile extends Error {
     super(`${file} is missing`, { cause });
     this.file = file;
   }
-}
-
-export function isMissing(error: unknown): boolean {
-  return error instanceof IoError && error.kind === "notFound";
 }
 
 async function listAll(disk: ReadableDisk): Promise<DataFolder["names"]> {

@@ -16,6 +16,7 @@ import type { PartitionLog } from "../log/partition-log.ts";
 import { SEGMENT_FOLDER, Segment } from "../log/segment.ts";
 import { readSnapshot, SNAPSHOT_FOLDER } from "../log/snapshot.ts";
 import { parseWalFileName, WAL_FOLDER, type WalFile } from "../log/wal-file.ts";
+import { isMissing } from "../ports/disk.ts";
 import { MalformedMessage } from "../protocol/codec/reader.ts";
 import type { ReadableDisk } from "../state/read-state.ts";
 import { restoreSlices } from "../state/snapshot-state.ts";
@@ -23,7 +24,7 @@ import { State, type Topic } from "../state/state.ts";
 import { UnknownStateError } from "../state/state-record.ts";
 import type { DirectoryRow } from "../storage/segment-format.ts";
 import { type VerifiedSegment, verifySegment } from "../storage/segment-verify.ts";
-import { type DataFolder, isMissing, readDataFolder } from "./data-folder.ts";
+import { type DataFolder, readDataFolder } from "./data-folder.ts";
 import { coverageProblems, gapText } from "./storage-coverage.ts";
 import { type OtherFile, reportFiles } from "./storage-report.ts";
 import { type Problem, WalCheck } from "./wal-check.ts";
@@ -272,7 +273,9 @@ class Look {
       const found = await verifySegment(this.#options.disk, name, progress);
       checked = { ...checkedFile(place, this.#matchSegment(segment, found)), batches: found.batches };
     } catch (error) {
-      if (isMissing(error)) {
+      // What is removed is freed from its end on: who is reading it finds it damaged.
+      const isGone = isMissing(error) || (await sizeOf(this.#options.disk, name)) === undefined;
+      if (isGone) {
         this.#gone();
         return segment.users === 0 ? undefined : checkedFile({ ...place, bytes: 0 }, ["the file is missing"]);
       }
@@ -284,10 +287,6 @@ class Look {
         problemCount: 1,
         note: undefined,
       };
-      if ((await sizeOf(this.#options.disk, name)) === undefined) {
-        this.#gone(); // it was removed meanwhile, and is freed from its end on
-        return checked;
-      }
     }
     this.#doneBytes += sizeBytes;
     this.#segments.set(name, checked);

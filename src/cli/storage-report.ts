@@ -6,10 +6,11 @@ import { isRecycled } from "../log/recycled-files.ts";
 import { SEGMENT_FOLDER, Segment } from "../log/segment.ts";
 import { SNAPSHOT_FOLDER } from "../log/snapshot.ts";
 import { WAL_FOLDER, WalFile } from "../log/wal-file.ts";
+import { isMissing } from "../ports/disk.ts";
 import type { ReadableDisk } from "../state/read-state.ts";
 import type { Topic } from "../state/state.ts";
 import { BatchLookup } from "./batch-lookup.ts";
-import { type DataFolder, isMissing } from "./data-folder.ts";
+import type { DataFolder } from "./data-folder.ts";
 
 export type Tier = "wal" | "segment";
 

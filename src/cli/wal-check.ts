@@ -5,7 +5,7 @@
 
 import { CorruptionError } from "../log/corruption.ts";
 import { type GroupHeader, NO_STATE_POSITION } from "../log/wal-record.ts";
-import { IoError } from "../ports/disk.ts";
+import { isMissing } from "../ports/disk.ts";
 import { verifySegment } from "../storage/segment-verify.ts";
 import { IndexCheck } from "./index-check.ts";
 import { stateJson } from "./state-json.ts";
@@ -228,7 +228,7 @@ class FileCheck {
     const name = input.name.replace(/wal$/, "index");
     const file = await folder.open(name, "read").catch((error: unknown) => {
       // Removed, and the file after it, because no partition needs them any more.
-      if (error instanceof IoError && error.kind === "notFound") return undefined;
+      if (isMissing(error)) return undefined;
       throw error;
     });
     if (file === undefined) return "none";

@@ -36,7 +36,7 @@ import {
   verifiedRecordBytes,
 } from "../log/wal-record.ts";
 import { readSingleRecord, type SingleRecord } from "../log/wal-record-v1.ts";
-import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
+import { type Disk, type DiskFile, IoError, isMissing } from "../ports/disk.ts";
 import { CommandFailure } from "./failure.ts";
 import { isSegment, type SegmentItem, segmentItems } from "./segment-walk.ts";
 
@@ -145,7 +145,7 @@ async function readIndex(folder: WalFolder, file: WalFile): Promise<WalInput["in
     await (await beside.open(file.indexName, "read")).close();
     return "broken";
   } catch (error) {
-    if (error instanceof IoError && error.kind === "notFound") return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

@@ -7,11 +7,14 @@
 import fs from "node:fs";
 import path from "node:path";
 import { type Disk, type DiskFile, IoError, type SyncedFile, type SyncedWrites } from "../ports/disk.ts";
+import { call } from "./call.ts";
 import { directWrites } from "./direct-writes.ts";
 import { checkFileName, checkFolderName } from "./disk-name.ts";
 import { freeInSteps } from "./free-in-steps.ts";
 import { ioError } from "./io-error.ts";
 
+/** Removed files that are open until they are freed. Whoever discards another one then waits. */
+const MAX_UNFREED = 16;
 /** The most buffers one `writev` takes (IOV_MAX of Linux and macOS). */
 const MAX_PARTS_PER_WRITE = 1024;
 
@@ -25,23 +28,11 @@ export interface NodeDiskOptions {
   readonly directWrites?: boolean;
 }
 
-type Done<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
-
-/** The promise of one call of `node:fs`. */
-function call<T = void>(start: (done: Done<T>) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    start((error, value) => {
-      if (error) reject(error);
-      else resolve(value as T);
-    });
-  });
-}
-
 class NodeDisk implements Disk {
   readonly #root: string;
   readonly #mayWriteDirectly: boolean;
-  /** Of the last file that was discarded. */
-  #freeing = Promise.resolve();
+  /** Of the files that were discarded last: when each is freed, one after the other. */
+  readonly #freed = Array.from({ length: MAX_UNFREED }, () => Promise.resolve());
 
   constructor(root: string, options: NodeDiskOptions) {
     this.#root = root;
@@ -116,15 +107,28 @@ class NodeDisk implements Disk {
   }
 
   async discard(name: string): Promise<void> {
-    await this.#freeing; // one at a time is open for it
+    const removed = (this.#freed[0] as Promise<void>).then(() => this.#removeAndHold(name));
+    const before = this.#freed.at(-1);
+    const freed = removed.then(async (fd) => {
+      await before;
+      if (fd !== undefined) await freeInSteps(fd);
+    });
+    this.#freed.shift();
+    this.#freed.push(freed.catch(() => before));
+    await removed;
+  }
+
+  /** Answers the removed file, open. Nothing where it must not be written to, or too many are open: the system frees it in one go. */
+  async #removeAndHold(name: string): Promise<number | undefined> {
     const full = this.#filePath(name);
-    // Whoever must not write to it lets the system free it in one go, as `remove` does.
     const fd = await call<number>((done) => fs.open(full, "r+", done)).catch(() => undefined);
     try {
       await this.remove(name);
-    } finally {
-      if (fd !== undefined) this.#freeing = freeInSteps(fd);
+    } catch (error) {
+      if (fd !== undefined) await call((done) => fs.close(fd, done));
+      throw error;
     }
+    return fd;
   }
 
   async syncFolder(folder: string): Promise<void> {

@@ -15,8 +15,7 @@
  * snapshot is published only when the index of every file before it is durable.
  */
 import { crc32c } from "../base/crc32c.ts";
-import type { Disk, DiskFile } from "../ports/disk.ts";
-import { IoError } from "../ports/disk.ts";
+import { type Disk, type DiskFile, ignoreMissing, isMissing } from "../ports/disk.ts";
 import { BatchIndex, BYTES_PER_ROW } from "./batch-index.ts";
 import { CorruptionError } from "./corruption.ts";
 import type { FileRange, LogFile, StoredIndex } from "./log-file.ts";
@@ -45,9 +44,7 @@ export interface FileDirectory {
 
 /** Writes the index of a sealed file and makes it durable. Ranges then carry where their rows are. */
 export async function writeFileIndex(disk: Disk, file: WalFile): Promise<void> {
-  await disk.remove(file.indexName).catch((error: unknown) => {
-    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
-  });
+  await disk.remove(file.indexName).catch(ignoreMissing);
   const target = await disk.create(file.indexName);
   let at = 0;
   let chunk: Buffer[] = [];
@@ -114,7 +111,7 @@ export async function readFileDirectory(disk: Pick<Disk, "open">, file: WalFile)
   try {
     source = await disk.open(file.indexName, "read");
   } catch (error) {
-    if (error instanceof IoError && error.kind === "notFound") return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
   try {

@@ -23,7 +23,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type Position, toPosition } from "../base/brands.ts";
-import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
+import { type Disk, type DiskFile, IoError, ignoreMissing } from "../ports/disk.ts";
 import { readFileDirectory } from "./file-index.ts";
 import { GroupScanner, type ScannedGroup } from "./group-scanner.ts";
 import { parseWalFileName, WAL_FOLDER, WalFile } from "./wal-file.ts";
@@ -345,23 +345,17 @@ async function keepTailAside(disk: Disk, file: WalFile, keptBytes: number, sizeB
   if (tail.every((byte) => byte === 0)) return true;
   const name = `${file.name}.${keptBytes}.cut`;
   try {
-    await removeIfThere(disk, name);
+    await disk.remove(name).catch(ignoreMissing);
     await keepAside(disk, name, tail);
     return true;
   } catch (error) {
     if (!(error instanceof IoError && NO_SPACE.has(error.code))) throw error;
-    await removeIfThere(disk, name);
+    await disk.remove(name).catch(ignoreMissing);
     return false;
   }
 }
 
 const NO_SPACE: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
-
-async function removeIfThere(disk: Disk, name: string): Promise<void> {
-  await disk.remove(name).catch((error: unknown) => {
-    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
-  });
-}
 
 async function keepAside(disk: Disk, name: string, bytes: Buffer): Promise<void> {
   const aside: DiskFile = await disk.create(name);

@@ -7,7 +7,7 @@
  * What such a file held before stays in it until it is written over. It never passes for the log's: each group says at which
  * position it stands and which start of the broker wrote it, and who reads single records looks whose they are and at their offset.
  */
-import { type Disk, IoError } from "../ports/disk.ts";
+import { type Disk, ignoreMissing } from "../ports/disk.ts";
 import { WAL_FOLDER, type WalFile } from "./wal-file.ts";
 
 const NAME = new RegExp(`^${WAL_FOLDER}/\\d{20}-[0-9a-f]{14}\\.free$`);
@@ -84,27 +84,21 @@ export class RecycledFiles {
     this.#files.sort(bySize);
   }
 
-  /** Removes the smallest, until they take no more than they may: after each time that some were kept. */
+  /**
+   * Removes the smallest, until they take no more than they may: after each time that some were kept. Whoever needed space may have
+   * removed them already.
+   */
   async shrink(): Promise<void> {
     if (this.#files.length === 0) return;
     const spareBytes = Math.max(0, (await this.#disk.freeBytes()) - this.#minFreeBytes);
     const maxBytes = Math.min(this.#maxBytes, spareBytes * FREE_SHARE);
-    while (this.bytes > maxBytes) await discardIfThere(this.#disk, this.#files.shift()!.name);
+    while (this.bytes > maxBytes) await this.#disk.discard(this.#files.shift()!.name).catch(ignoreMissing);
   }
 
   /** Others need the space. */
   async removeAll(): Promise<void> {
     for (const { name } of this.#files.splice(0)) await this.#disk.remove(name).catch(ignoreMissing);
   }
-}
-
-async function discardIfThere(disk: Disk, name: string): Promise<void> {
-  await disk.discard(name).catch(ignoreMissing);
-}
-
-/** Whoever needs space may have removed it already. */
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof IoError && error.kind === "notFound")) throw error;
 }
 
 function bySize(a: RecycledFile, b: RecycledFile): number {

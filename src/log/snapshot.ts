@@ -15,7 +15,7 @@
  */
 import { type Position, toPosition } from "../base/brands.ts";
 import { crc32c } from "../base/crc32c.ts";
-import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
+import { type Disk, type DiskFile, IoError, ignoreMissing, isMissing } from "../ports/disk.ts";
 
 export const SNAPSHOT_FOLDER = "snapshot";
 
@@ -48,7 +48,7 @@ export interface SnapshotSource {
 
 /** Writes, verifies and publishes a snapshot. */
 export async function writeSnapshot(disk: Disk, source: SnapshotSource): Promise<void> {
-  await removeIfThere(disk, TEMPORARY);
+  await disk.remove(TEMPORARY).catch(ignoreMissing);
   const file = await disk.create(TEMPORARY);
   const writer = new SliceWriter(file);
   await writer.add(encodeHead(source.position));
@@ -74,7 +74,7 @@ export async function writeSnapshot(disk: Disk, source: SnapshotSource): Promise
 export async function listSnapshots(disk: Pick<Disk, "list">): Promise<Position[]> {
   const positions: Position[] = [];
   const names = await disk.list(SNAPSHOT_FOLDER).catch((error: unknown): string[] => {
-    if (error instanceof IoError && error.kind === "notFound") return []; // a first start that did not get that far
+    if (isMissing(error)) return []; // a first start that did not get that far
     throw error;
   });
   for (const name of names) {
@@ -136,7 +136,7 @@ async function readSnapshotFile(disk: Pick<Disk, "open">, name: string): Promise
   try {
     file = await disk.open(name, "read");
   } catch (error) {
-    if (error instanceof IoError && error.kind === "notFound") return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
   try {
@@ -192,10 +192,4 @@ function encodeFoot(slices: number, logEnd: Position): Buffer {
 
 function snapshotName(position: Position): string {
   return `${SNAPSHOT_FOLDER}/${String(position).padStart(20, "0")}.snapshot`;
-}
-
-async function removeIfThere(disk: Disk, name: string): Promise<void> {
-  await disk.remove(name).catch((error: unknown) => {
-    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
-  });
 }

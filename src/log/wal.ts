@@ -30,7 +30,7 @@ import { type Position, toPosition } from "../base/brands.ts";
 import { crc32c, crc32cCombine } from "../base/crc32c.ts";
 import { DURATION_BOUNDS_MS, Histogram } from "../base/histogram.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
-import { type Disk, IoError, type SyncedFile, type SyncedWrites } from "../ports/disk.ts";
+import { type Disk, isMissing, type SyncedFile, type SyncedWrites } from "../ports/disk.ts";
 import { setBatchBaseOffset, setBatchLeaderEpoch, setBatchLogAppendTime } from "../protocol/record-batch.ts";
 import type { Block, BlockCache } from "./blocks.ts";
 import type { RecycledFiles } from "./recycled-files.ts";
@@ -455,7 +455,7 @@ export class Wal {
     try {
       return await this.#options.syncedWrites.reuse(file.other, file.name);
     } catch (error) {
-      if (!(error instanceof IoError && error.kind === "notFound")) throw error;
+      if (!isMissing(error)) throw error;
       file.other = undefined;
       return undefined;
     }

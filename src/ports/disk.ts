@@ -103,3 +103,13 @@ export class IoError extends Error {
     this.code = code;
   }
 }
+
+/** Whether it failed because there is no such file or folder. */
+export function isMissing(error: unknown): error is IoError {
+  return error instanceof IoError && error.kind === "notFound";
+}
+
+/** For `catch`, where it is as well that it is gone already. @throws whatever else it is */
+export function ignoreMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
+}

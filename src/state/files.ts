@@ -16,7 +16,7 @@ import type { RecycledFiles } from "../log/recycled-files.ts";
 import { listSnapshots, removeOldSnapshots, writeSnapshot } from "../log/snapshot.ts";
 import type { Wal } from "../log/wal.ts";
 import { WAL_FOLDER, type WalFile } from "../log/wal-file.ts";
-import { type Disk, IoError } from "../ports/disk.ts";
+import { type Disk, ignoreMissing } from "../ports/disk.ts";
 import { Writer } from "../protocol/codec/writer.ts";
 import { takeSlices } from "./snapshot-state.ts";
 import type { State } from "./state.ts";
@@ -206,7 +206,7 @@ export class Files {
     const unused = this.#closed.filter((file) => this.#canGo(file));
     for (const file of unused) {
       this.#options.reader.forget(file);
-      await removeIfThere(this.#options.disk, file.indexName);
+      await this.#options.disk.remove(file.indexName).catch(ignoreMissing);
       await this.#options.recycled.keep(file);
       this.#closed.splice(this.#closed.indexOf(file), 1);
       this.removedBytes += file.end - file.base;
@@ -218,10 +218,4 @@ export class Files {
 
 function isUnused(file: WalFile): boolean {
   return file.indexed && file.users === 0 && file.readers === 0;
-}
-
-async function removeIfThere(disk: Disk, name: string): Promise<void> {
-  await disk.remove(name).catch((error: unknown) => {
-    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
-  });
 }

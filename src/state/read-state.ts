@@ -9,7 +9,7 @@
 import type { Position } from "../base/brands.ts";
 import { type ReplayReport, replayLog } from "../log/recovery.ts";
 import { WAL_FOLDER } from "../log/wal-file.ts";
-import { type Disk, IoError } from "../ports/disk.ts";
+import { type Disk, isMissing } from "../ports/disk.ts";
 import { damageLines, dropMissingFiles, restoreNewest, StateReplay } from "./replay.ts";
 import type { State } from "./state.ts";
 
@@ -38,7 +38,7 @@ export async function readState(
   for (let readings = 1; ; readings += 1) {
     await disk.list(WAL_FOLDER);
     const reading = await readOnce(disk, progress).catch((error: unknown) => {
-      if (error instanceof IoError && error.kind === "notFound" && readings < READINGS_MAX) return undefined;
+      if (isMissing(error) && readings < READINGS_MAX) return undefined;
       throw error;
     });
     if (reading === undefined) continue;

@@ -13,7 +13,7 @@ import { readRows } from "../log/file-index.ts";
 import { rebuildIndexes, rebuiltIndex } from "../log/index-rebuild.ts";
 import { WalFile } from "../log/wal-file.ts";
 import { claimedBatchRecordBytes, verifiedRecordBytes } from "../log/wal-record.ts";
-import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
+import { type Disk, type DiskFile, isMissing } from "../ports/disk.ts";
 import type { ConvertJob } from "./jobs.ts";
 import { openInput } from "./range-reader.ts";
 import { type SegmentOutput, SegmentWriter, type WrittenSegment } from "./segment-writer.ts";
@@ -162,7 +162,7 @@ async function openIfThere(disk: Disk, name: string): Promise<DiskFile | undefin
   try {
     return await disk.open(name, "read");
   } catch (error) {
-    if (error instanceof IoError && error.kind === "notFound") return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { CorruptionError } from "../log/corruption.ts";
 import { readRows } from "../log/file-index.ts";
 import { segmentName } from "../log/segment.ts";
 import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "../log/wal-record.ts";
-import { type Disk, type DiskFile, IoError } from "../ports/disk.ts";
+import { type Disk, type DiskFile, IoError, isMissing } from "../ports/disk.ts";
 import type { SegmentRangeSource, SegmentSource } from "./jobs.ts";
 import { SequentialReader } from "./sequential-reader.ts";
 
@@ -101,7 +101,7 @@ export async function openInput(
   try {
     return await disk.open(name, "read");
   } catch (error) {
-    if (error instanceof IoError && error.kind === "notFound") throw new CorruptionError(name, 0, "it is missing");
+    if (isMissing(error)) throw new CorruptionError(name, 0, "it is missing");
     throw error;
   }
 }

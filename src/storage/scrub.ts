@@ -3,7 +3,7 @@
  * is not there is damage.
  */
 import { parseSegmentName, SEGMENT_FOLDER, type Segment } from "../log/segment.ts";
-import { type Disk, IoError } from "../ports/disk.ts";
+import { type Disk, ignoreMissing, isMissing } from "../ports/disk.ts";
 
 export interface ScrubReport {
   readonly removed: readonly string[];
@@ -59,12 +59,8 @@ export async function scrub(
 
 async function listSegments(disk: Disk): Promise<string[]> {
   const names = await disk.list(SEGMENT_FOLDER).catch((error: unknown) => {
-    if (error instanceof IoError && error.kind === "notFound") return [];
+    if (isMissing(error)) return [];
     throw error;
   });
   return names.filter((name) => parseSegmentName(name) !== undefined).map((name) => `${SEGMENT_FOLDER}/${name}`);
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof IoError && error.kind === "notFound")) throw error;
 }

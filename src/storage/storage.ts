@@ -13,7 +13,7 @@ import { SEGMENT_FOLDER, type Segment, segmentName } from "../log/segment.ts";
 import type { WalFile } from "../log/wal-file.ts";
 import type { ChildLauncher } from "../ports/child.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
-import { type Disk, IoError } from "../ports/disk.ts";
+import { type Disk, ignoreMissing } from "../ports/disk.ts";
 import type { Random } from "../ports/random.ts";
 import { rangesIn } from "../state/ranges-in.ts";
 import type { StateRecord } from "../state/state-record.ts";
@@ -514,7 +514,7 @@ export class Storage {
       const isDue = clock.monotonicMs() - segment.freedMs >= delayMs && files.isForgotten(segment.freedAt);
       if (!isDue || segment.readers > 0 || this.#inUse.has(segment)) continue;
       store.reader.forget(segment);
-      await discardIfThere(disk, segment.name);
+      await disk.discard(segment.name).catch(ignoreMissing);
       state.segments.delete(segment.id);
       this.#merging.delete(segment);
       removed += 1;
@@ -570,10 +570,4 @@ export class Storage {
       if (!this.#stopped) this.#options.failed(error);
     });
   }
-}
-
-async function discardIfThere(disk: Disk, name: string): Promise<void> {
-  await disk.discard(name).catch((error: unknown) => {
-    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
-  });
 }
