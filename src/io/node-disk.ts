@@ -32,7 +32,7 @@ class NodeDisk implements Disk {
   readonly #root: string;
   readonly #mayWriteDirectly: boolean;
   /** Of the files that were discarded last: when each is freed, one after the other. */
-  readonly #freed = Array.from({ length: MAX_UNFREED }, () => Promise.resolve());
+  #freed: readonly Promise<void>[] = Array.from({ length: MAX_UNFREED }, () => Promise.resolve());
 
   constructor(root: string, options: NodeDiskOptions) {
     this.#root = root;
@@ -107,14 +107,14 @@ class NodeDisk implements Disk {
   }
 
   async discard(name: string): Promise<void> {
-    const removed = (this.#freed[0] as Promise<void>).then(() => this.#removeAndHold(name));
-    const before = this.#freed.at(-1);
+    const [oldest, ...others] = this.#freed;
+    const before = others.at(-1);
+    const removed = Promise.resolve(oldest).then(() => this.#removeAndHold(name));
     const freed = removed.then(async (fd) => {
       await before;
       if (fd !== undefined) await freeInSteps(fd);
     });
-    this.#freed.shift();
-    this.#freed.push(freed.catch(() => before));
+    this.#freed = [...others, freed.catch(() => before)];
     await removed;
   }
 

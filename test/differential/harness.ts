@@ -114,6 +114,7 @@ export class Harness {
     const [kafka, chronik] = await Promise.all([ask(kafkaSide), ask(chronikSide)]);
     const asked = request(kafkaSide);
     if (CONTROLLER_APIS.has(api.name)) await this.#settle();
+    if (api.name === APIS.joinGroup.name) await this.#settleGroups();
     return this.#compared({ api: api.name, version }, asked, kafka, chronik);
   }
 
@@ -143,6 +144,19 @@ export class Harness {
           return JSON.stringify(answer).includes(`"value":"${value}"`);
         });
       }
+    }
+  }
+
+  /**
+   * Waits until Kafka lists a group that is new: it answers a first JoinGroup before the group is committed. Its groups share one
+   * log here, and an OffsetCommit is answered when what is before it is committed.
+   */
+  async #settleGroups(): Promise<void> {
+    const partitions = [{ partitionIndex: 0, committedOffset: 0, committedMetadata: "" }];
+    const commit = { groupId: "marker", topics: [{ name: "marker", partitions }] };
+    for (const side of Object.values(this.#sides) as Side[]) {
+      const answer = JSON.stringify(await side.ask(APIS.offsetCommit, 8, commit, "marker"));
+      if (!answer.includes('"errorCode":0')) throw new Error(`${side.name} answered a commit with ${answer}`);
     }
   }
 }
