@@ -26,7 +26,7 @@ export async function compactPartitions(
   job: CompactJob,
   { progress, finished }: { readonly progress: () => void; readonly finished: (part: CompactedPart) => Promise<void> },
 ): Promise<void> {
-  const inputs = new InputSegments(output.disk, job.inputs, progress);
+  const inputs = new InputSegments(output, job.inputs, progress);
   const map = new CompactionOffsetMap({ memoryBytes: mapBytes(job), secret: job.secret, loadFactor: LOAD_FACTOR });
   let open: OpenPart | undefined;
   const end = async (): Promise<void> => {

@@ -69,7 +69,7 @@ async function jobFor(folder: MemoryFolder, builder: WalFileBuilder): Promise<Co
 /** Batches of each partition as a segment has them, by "topic/partition". */
 async function contents(folder: MemoryFolder, { ranges, sizeBytes }: WrittenSegment): Promise<Map<string, Buffer>> {
   const found = new Map<string, Buffer>();
-  const inputs = new InputSegments(folder.asDisk(), [{ ...IDENTITY, sizeBytes }], NOTHING);
+  const inputs = new InputSegments(memoryOutput(folder), [{ ...IDENTITY, sizeBytes }], NOTHING);
   for (const { rowsAt: at, rowsCrc: crc, ...row } of ranges) {
     const topic = row.topicId.charCodeAt(0) - 1;
     const parts: Buffer[] = [];

@@ -72,7 +72,7 @@ async function readBatches<Result>(
 ): Promise<Result> {
   const file = new WalFile(toPosition(wal.base), wal.incarnation, toPosition(wal.end));
   const sorted = ranges.toSorted(bySegmentOrder);
-  const source = await openInput(output, file.name);
+  const source = await openInput(() => output.open(file.name), file.name);
   try {
     const indexes = await readIndexes(output.disk, file, sorted, reading.progress);
     const window = new Window<Range>({ ...reading, output, source, file, limitBytes: WINDOW_BYTES });

@@ -26,7 +26,7 @@ interface Input {
 }
 
 /** Segments, one for each list of sizes: partition 0 and 1 have a batch of each size, offsets go on from one to the next. */
-async function inputsOf(folder: MemoryFolder, sizes: readonly (readonly number[])[]) {
+async function inputsOf(folder: MemoryFolder, sizes: readonly (readonly number[])[], alignmentBytes = 1) {
   const sent: Buffer[][] = [[], []];
   const inputs: Input[] = [];
   let next = 0;
@@ -40,7 +40,7 @@ async function inputsOf(folder: MemoryFolder, sizes: readonly (readonly number[]
     }));
     next += of.length;
     ranges.forEach(({ batches }, partition) => sent[partition]!.push(...batches));
-    const written = await writeSegment(memoryOutput(folder), ranges, identity(number));
+    const written = await writeSegment(memoryOutput(folder, alignmentBytes), ranges, identity(number));
     inputs.push({ written, source: { ...identity(number), sizeBytes: written.sizeBytes } });
   }
   return { inputs, sent };
@@ -69,7 +69,7 @@ async function bytesOf(
   of: SegmentIdentity,
   { ranges, sizeBytes }: WrittenSegment,
 ): Promise<Buffer[]> {
-  const reader = new InputSegments(folder.asDisk(), [{ ...of, sizeBytes }], NOTHING);
+  const reader = new InputSegments(memoryOutput(folder), [{ ...of, sizeBytes }], NOTHING);
   const found: Buffer[] = [];
   for (const { rowsAt: at, rowsCrc: crc, ...row } of ranges) {
     const parts: Buffer[] = [];
@@ -103,6 +103,18 @@ test("what a partition has in several segments stands in one range, byte for byt
       assert.ok(range!.rows <= rowsBefore);
     }),
     { seed: 1, numRuns: 40 },
+  );
+});
+
+test("hazard: segments are read past the system's memory, which reads ahead: the log's writes would wait for that", async (context) => {
+  const folder = new MemoryFolder();
+  const { inputs, sent } = await inputsOf(folder, [[10, 40_000], [3_000_000]], 512);
+  const output = memoryOutput(folder, 512);
+  context.mock.method(output.disk, "open", () => assert.fail("a file is opened to be read through it"));
+  const [written] = await mergeSegments(output, jobOf(inputs), NOTHING);
+  assert.deepEqual(
+    await bytesOf(folder, identity(100), written!),
+    sent.map((batches) => Buffer.concat(batches)),
   );
 });
 

@@ -11,7 +11,7 @@ export async function mergeSegments(
   job: MergeJob,
   progress: () => void,
 ): Promise<(WrittenSegment | undefined)[]> {
-  const inputs = new InputSegments(output.disk, job.inputs, progress);
+  const inputs = new InputSegments(output, job.inputs, progress);
   try {
     const written: (WrittenSegment | undefined)[] = [];
     for (const { identity, ranges } of job.outputs) {

@@ -3,8 +3,9 @@ import { CorruptionError } from "../log/corruption.ts";
 import { readRows } from "../log/file-index.ts";
 import { segmentName } from "../log/segment.ts";
 import { batchDataOffset, batchRecordBytes, verifiedRecordBytes } from "../log/wal-record.ts";
-import { type Disk, type DiskFile, IoError, isMissing } from "../ports/disk.ts";
+import { type DiskFile, IoError, isMissing } from "../ports/disk.ts";
 import type { SegmentRangeSource, SegmentSource } from "./jobs.ts";
+import type { SegmentOutput } from "./segment-writer.ts";
 import { SequentialReader } from "./sequential-reader.ts";
 
 const MAX_OPEN_FILES = 16;
@@ -29,15 +30,15 @@ export interface RangeBlock {
 
 /** The segments of a job, opened when they are needed. */
 export class InputSegments {
-  readonly #disk: Disk;
+  readonly #output: SegmentOutput;
   readonly #inputs: readonly SegmentSource[];
   /** Called for every piece that is read. */
   readonly #progress: () => void;
   /** The one used last comes last. */
   readonly #open = new Map<number, DiskFile>();
 
-  constructor(disk: Disk, inputs: readonly SegmentSource[], progress: () => void) {
-    this.#disk = disk;
+  constructor(output: SegmentOutput, inputs: readonly SegmentSource[], progress: () => void) {
+    this.#output = output;
     this.#progress = progress;
     this.#inputs = inputs;
   }
@@ -81,7 +82,8 @@ export class InputSegments {
   }
 
   async #file(input: number): Promise<DiskFile> {
-    const open = this.#open.get(input) ?? (await openInput(this.#disk, this.name(input)));
+    const open =
+      this.#open.get(input) ?? (await openInput(() => this.#output.openUnaligned(this.name(input)), this.name(input)));
     this.#open.delete(input);
     this.#open.set(input, open);
     const [oldest] = this.#open.keys();
@@ -94,12 +96,9 @@ export class InputSegments {
 }
 
 /** Opens a file that is to be there. @throws CorruptionError when it is not: trying again would not help. */
-export async function openInput(
-  disk: { open(name: string, access: "read"): Promise<DiskFile> },
-  name: string,
-): Promise<DiskFile> {
+export async function openInput(open: () => Promise<DiskFile>, name: string): Promise<DiskFile> {
   try {
-    return await disk.open(name, "read");
+    return await open();
   } catch (error) {
     if (isMissing(error)) throw new CorruptionError(name, 0, "it is missing");
     throw error;

@@ -42,7 +42,11 @@ test("what was written is what verification and readers find, byte for byte, wha
       const found = await verifySegment(folder.asDisk(), NAME, () => undefined);
       assert.deepEqual(found.directory, { ...IDENTITY, rows: written.ranges });
       assert.deepEqual([found.sizeBytes, found.crc], [written.sizeBytes, written.crc]);
-      const inputs = new InputSegments(folder.asDisk(), [{ ...IDENTITY, sizeBytes: bytes.length }], () => undefined);
+      const inputs = new InputSegments(
+        memoryOutput(folder, alignment),
+        [{ ...IDENTITY, sizeBytes: bytes.length }],
+        () => undefined,
+      );
       for (const [index, range] of ranges.entries()) {
         const { rowsAt: at, rows, rowsCrc: crc, ...row } = written.ranges[index]!;
         const read: Buffer[] = [];

@@ -18,6 +18,7 @@ import {
   writeBatchRecordFrame,
 } from "../log/wal-record.ts";
 import type { Disk, DiskFile, SyncedFile, SyncedWrites } from "../ports/disk.ts";
+import { wrappedFile } from "../ports/wrapped-disk.ts";
 import { batchBaseOffset, batchOffsetCount } from "../protocol/record-batch.ts";
 import { type DirectoryRow, encodeHeader, encodeTail, paddingBytes, type SegmentIdentity } from "./segment-format.ts";
 
@@ -52,12 +53,19 @@ export class SegmentOutput {
     return this.#writes.open(name);
   }
 
+  /** As `open`, to be read from any place into any memory. */
+  async openUnaligned(name: string): Promise<DiskFile> {
+    const file = await this.open(name);
+    if (this.alignmentBytes === 1) return file;
+    return wrappedFile(file, { read: (into, position) => this.#readUnaligned(file, into, position) });
+  }
+
   /** Memory of at least this size: the window that was used last, if it is large enough. */
   takeWindow(sizeBytes: number): Buffer {
     const free = this.#freeWindow;
     this.#freeWindow = undefined;
     if (free !== undefined && free.length >= sizeBytes) return free;
-    return this.#writes.allocate(Math.ceil(sizeBytes / this.alignmentBytes) * this.alignmentBytes);
+    return this.#writes.allocate(this.#aligned(sizeBytes));
   }
 
   giveWindow(window: Buffer): void {
@@ -70,6 +78,29 @@ export class SegmentOutput {
 
   giveChunk(chunk: Buffer): void {
     if (this.#free.length < KEPT_CHUNKS) this.#free.push(chunk);
+  }
+
+  async #readUnaligned(file: DiskFile, into: Uint8Array, position: number): Promise<number> {
+    const chunk = this.takeChunk();
+    try {
+      let done = 0;
+      while (done < into.length) {
+        const skipped = (position + done) % this.alignmentBytes;
+        const wanted = Math.min(this.#aligned(skipped + into.length - done), chunk.length);
+        const got = await file.read(chunk.subarray(0, wanted), position + done - skipped);
+        const bytes = Math.min(got - skipped, into.length - done);
+        if (bytes <= 0) break; // the file ends here
+        into.set(chunk.subarray(skipped, skipped + bytes), done);
+        done += bytes;
+      }
+      return done;
+    } finally {
+      this.giveChunk(chunk);
+    }
+  }
+
+  #aligned(sizeBytes: number): number {
+    return Math.ceil(sizeBytes / this.alignmentBytes) * this.alignmentBytes;
   }
 }
 

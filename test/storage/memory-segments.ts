@@ -1,6 +1,8 @@
 /** Segments in memory, and what goes into them: for tests of what writes and reads them without a broker. */
+import assert from "node:assert/strict";
 import { type Uuid, uuidFromBytes } from "../../src/base/uuid.ts";
 import { segmentName } from "../../src/log/segment.ts";
+import { wrappedFile } from "../../src/ports/wrapped-disk.ts";
 import type { SegmentIdentity } from "../../src/storage/segment-format.ts";
 import {
   type RangePlace,
@@ -25,11 +27,20 @@ export interface RangeToWrite extends Omit<RangePlace, "topicName"> {
 /** Where segments are written in `folder`. */
 export function memoryOutput(folder: MemoryFolder, alignmentBytes = 1): SegmentOutput {
   const disk = folder.asDisk();
-  return new SegmentOutput(disk, {
+  return new SegmentOutput(folder.asDisk(), {
     alignmentBytes,
     allocate: (sizeBytes) => Buffer.alloc(sizeBytes),
     create: (name) => disk.create(name),
-    open: (name) => disk.open(name, "read"),
+    open: async (name) => {
+      const file = await disk.open(name, "read");
+      return wrappedFile(file, {
+        read: (into, position) => {
+          const isAligned = position % alignmentBytes === 0 && into.length % alignmentBytes === 0;
+          assert(isAligned, `a read of ${into.length} bytes at ${position}`);
+          return file.read(into, position);
+        },
+      });
+    },
   });
 }
 
