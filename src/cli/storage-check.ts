@@ -274,7 +274,9 @@ class Look {
       checked = { ...checkedFile(place, this.#matchSegment(segment, found)), batches: found.batches };
     } catch (error) {
       // What is removed is freed from its end on: who is reading it finds it damaged.
-      const isGone = isMissing(error) || (await sizeOf(this.#options.disk, name)) === undefined;
+      const isGone =
+        isMissing(error) ||
+        (error instanceof CorruptionError && (await sizeOf(this.#options.disk, name)) === undefined);
       if (isGone) {
         this.#gone();
         return segment.users === 0 ? undefined : checkedFile({ ...place, bytes: 0 }, ["the file is missing"]);

@@ -42,6 +42,32 @@ test("hazard: a file that has another name still, as in a backup of hard links, 
   assert.deepEqual(await discardLarge(context, link), []);
 });
 
+test("large files are freed one after the other, also behind one that could not be removed", async (context) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "chronik-discard-"));
+  for (const name of ["one", "two"]) fs.writeFileSync(path.join(folder, name), Buffer.alloc(9 * MIB, 1));
+  const calls: string[] = [];
+  const [truncate, closed] = [fs.ftruncate, Promise.withResolvers<void>()];
+  context.mock.method(fs, "ftruncate", (...args: Parameters<typeof fs.ftruncate>) => {
+    calls.push("cut");
+    truncate(...args);
+  });
+  context.mock.method(fs, "close", (fd: number, done: fs.NoParamCallback) => {
+    fs.closeSync(fd);
+    calls.push("close");
+    if (calls.length === 6) closed.resolve();
+    setImmediate(done, null);
+  });
+  const disk = createNodeDisk(folder);
+  const discards = ["one", "missing", "two"].map((name) => disk.discard(name));
+  assert.deepEqual(
+    (await Promise.allSettled(discards)).map(({ status }) => status),
+    ["fulfilled", "rejected", "fulfilled"],
+  );
+  await closed.promise;
+  assert.deepEqual(calls, ["cut", "cut", "close", "cut", "cut", "close"]);
+  fs.rmSync(folder, { recursive: true });
+});
+
 test("hazard: a file that must not be written to is removed all the same", async (context) => {
   context.mock.method(fs, "open", (_path: string, _flags: string, done: (error: Error) => void) => {
     done(Object.assign(new Error("denied"), { code: "EACCES" }));

@@ -125,7 +125,7 @@ class NodeDisk implements Disk {
     try {
       await this.remove(name);
     } catch (error) {
-      if (fd !== undefined) await call((done) => fs.close(fd, done));
+      if (fd !== undefined) await call((done) => fs.close(fd, done)).catch(() => undefined);
       throw error;
     }
     return fd;

@@ -29,7 +29,7 @@ export interface Disk {
   remove(name: string): Promise<void>;
   /**
    * As `remove`, of a file that nobody needs through a handle either: a large one is freed a piece at a time afterwards, so that
-   * writes of others do not wait for it. `notFound` when there is none.
+   * writes of others do not wait for it. Waits for earlier ones when too many are to be freed. `notFound` when there is none.
    */
   discard(name: string): Promise<void>;
   /** Makes created, renamed and removed names of `folder` durable. */

@@ -9,6 +9,11 @@ import type { SegmentOutput } from "./segment-writer.ts";
 import { SequentialReader } from "./sequential-reader.ts";
 
 const MAX_OPEN_FILES = 16;
+/**
+ * Of a range that is read past the system's memory: that reads far ahead of whoever goes through a file, and the log's writes would
+ * wait. Small ones, of many partitions, are neighbours, and are best read so.
+ */
+const DIRECT_MIN_BYTES = 1024 * 1024;
 
 /** The disk does not give what a segment holds. */
 export class InputError extends Error {
@@ -35,7 +40,7 @@ export class InputSegments {
   /** Called for every piece that is read. */
   readonly #progress: () => void;
   /** The one used last comes last. */
-  readonly #open = new Map<number, DiskFile>();
+  readonly #open = new Map<string, DiskFile>();
 
   constructor(output: SegmentOutput, inputs: readonly SegmentSource[], progress: () => void) {
     this.#output = output;
@@ -53,12 +58,13 @@ export class InputSegments {
   }
 
   async *#blocks(range: SegmentRangeSource, topicBytes: number): AsyncGenerator<RangeBlock> {
-    const file = await this.#file(range.input);
     const name = this.name(range.input);
-    const index = await readRows(file, name, range);
+    const index = await readRows(await this.#file(name, false), name, range);
     if (index.count === 0) return;
+    const begin = index.positionAt(0);
     const end = index.recordsEnd(topicBytes);
-    const reader = new SequentialReader(file, index.positionAt(0), end, this.#progress);
+    const file = await this.#file(name, end - begin >= DIRECT_MIN_BYTES);
+    const reader = new SequentialReader(file, begin, end, this.#progress);
     for (let row = 0; row < index.count; row += 1) {
       const sizeBytes = index.sizeAt(row);
       const totalBytes = batchRecordBytes(topicBytes, sizeBytes);
@@ -81,11 +87,14 @@ export class InputSegments {
     this.#open.clear();
   }
 
-  async #file(input: number): Promise<DiskFile> {
+  async #file(name: string, isDirect: boolean): Promise<DiskFile> {
+    const { disk } = this.#output;
+    const key = `${name} ${isDirect}`;
     const open =
-      this.#open.get(input) ?? (await openInput(() => this.#output.openUnaligned(this.name(input)), this.name(input)));
-    this.#open.delete(input);
-    this.#open.set(input, open);
+      this.#open.get(key) ??
+      (await openInput(() => (isDirect ? this.#output.openUnaligned(name) : disk.open(name, "read")), name));
+    this.#open.delete(key);
+    this.#open.set(key, open);
     const [oldest] = this.#open.keys();
     if (this.#open.size > MAX_OPEN_FILES && oldest !== undefined) {
       await this.#open.get(oldest)!.close();

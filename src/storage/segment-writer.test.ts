@@ -5,6 +5,7 @@ import { MemoryFolder } from "../../test/log/wal-files.ts";
 import { arbitraryRanges } from "../../test/storage/arbitrary-ranges.ts";
 import {
   bytesIn,
+  folderWith,
   IDENTITY,
   idOf,
   memoryOutput,
@@ -143,4 +144,25 @@ test("memory: what is full is written when it is asked to be, and its memory is 
   assert.ok(taken >= 6, `${taken} chunks were filled`);
   assert.ok(chunks.size <= 2, `${chunks.size} pieces of memory for ${taken} chunks`);
   await verifySegment(folder.asDisk(), NAME, () => undefined);
+});
+
+test("a file is read from any place into any memory, whatever the alignment, and up to its end", async () => {
+  const bytes = Buffer.from(Array.from({ length: 9_000_300 }, (_, at) => (at * 7 + (at >> 9)) % 251));
+  const folder = folderWith(bytes);
+  for (const alignment of [1, 512, 4096]) {
+    const file = await memoryOutput(folder, alignment).openUnaligned(NAME);
+    for (const [at, length] of [
+      [0, 9_000_300],
+      [1, 5],
+      [511, 8_500_000],
+      [4096, 4096],
+      [8_999_000, 4000],
+      [9_000_300, 10],
+    ] as const) {
+      const into = Buffer.alloc(length);
+      const expected = bytes.subarray(at, at + length);
+      assert.equal(await file.read(into, at), expected.length, `${length} bytes at ${at}`);
+      assert.ok(into.subarray(0, expected.length).equals(expected), `${length} bytes at ${at}`);
+    }
+  }
 });

@@ -27,15 +27,21 @@ export interface RangeToWrite extends Omit<RangePlace, "topicName"> {
 /** Where segments are written in `folder`. */
 export function memoryOutput(folder: MemoryFolder, alignmentBytes = 1): SegmentOutput {
   const disk = folder.asDisk();
+  const allocated = new WeakSet<ArrayBufferLike>();
   return new SegmentOutput(folder.asDisk(), {
     alignmentBytes,
-    allocate: (sizeBytes) => Buffer.alloc(sizeBytes),
+    allocate: (sizeBytes) => {
+      const buffer = Buffer.alloc(sizeBytes);
+      allocated.add(buffer.buffer);
+      return buffer;
+    },
     create: (name) => disk.create(name),
     open: async (name) => {
       const file = await disk.open(name, "read");
       return wrappedFile(file, {
         read: (into, position) => {
-          const isAligned = position % alignmentBytes === 0 && into.length % alignmentBytes === 0;
+          const isOwn = alignmentBytes === 1 || allocated.has(into.buffer);
+          const isAligned = isOwn && position % alignmentBytes === 0 && into.length % alignmentBytes === 0;
           assert(isAligned, `a read of ${into.length} bytes at ${position}`);
           return file.read(into, position);
         },
