@@ -6,7 +6,7 @@
  * `current` is replaced through a rename whenever the log is moved to a new file.
  */
 import { crc32 } from "node:zlib";
-import { type Disk, type DiskFile, IoError } from "../src/ports/disk.ts";
+import { type Disk, type DiskFile, isMissing } from "../src/ports/disk.ts";
 
 export type Mistake =
   | "acknowledges before it syncs"
@@ -172,7 +172,7 @@ async function readHead(disk: Disk): Promise<string | undefined> {
     await head.close();
     return bytes.toString();
   } catch (error) {
-    if (error instanceof IoError && error.kind === "notFound") return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

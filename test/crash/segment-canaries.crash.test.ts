@@ -8,7 +8,7 @@ import { SimRandom } from "../../sim/random.ts";
 import type { FileRange } from "../../src/log/log-file.ts";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import { Segment } from "../../src/log/segment.ts";
-import { type Disk, type DiskFile, IoError, type SyncedFile } from "../../src/ports/disk.ts";
+import { type Disk, type DiskFile, ignoreMissing, type SyncedFile } from "../../src/ports/disk.ts";
 import { wrapped, wrappedFile } from "../../src/ports/wrapped-disk.ts";
 import { batchSizeBytes, setBatchCrc } from "../../src/protocol/record-batch.ts";
 import { MovePlan } from "../../src/storage/move.ts";
@@ -52,9 +52,6 @@ const isSegment = (name: string): boolean => name.endsWith(".segment");
 
 /** `disk`, on which removing what is gone already is no failure. */
 function tolerant(disk: Disk): Disk {
-  const ignoreMissing = (error: unknown): void => {
-    if (!(error instanceof IoError && error.kind === "notFound")) throw error;
-  };
   return wrapped(disk, {
     remove: (name) => disk.remove(name).catch(ignoreMissing),
     discard: (name) => disk.discard(name).catch(ignoreMissing),
