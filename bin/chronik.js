@@ -22,6 +22,8 @@ var POOL_THREADS = 8;
  */
 var SEMI_SPACE_OPTION = "--max-semi-space-size=8";
 var GROWING_OPTION = "--heap-growing-percent=50";
+/** Of the C library: its memory in two parts in place of one for each of a dozen threads, of which 2 MB less lie idle. */
+var ARENAS = "2";
 /** In the environment of a process that was started anew with them. */
 var STARTED_ANEW = "CHRONIK_STARTED_ANEW";
 /** What was compiled is also saved while running, because a broker is often ended by a signal that it can't handle. */
@@ -71,6 +73,7 @@ function saveMemory() {
   if (process.platform === "win32" || process.channel || typeof process.execve !== "function") return;
   if (!fs.existsSync(process.execPath)) return; // replaced by an upgrade: the call would end the process
   process.env[STARTED_ANEW] = "1";
+  if (process.env.MALLOC_ARENA_MAX === undefined) process.env.MALLOC_ARENA_MAX = ARENAS;
   try {
     process.execve(
       process.execPath,

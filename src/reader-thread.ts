@@ -1,21 +1,18 @@
 /** The thread that reads regions of files for whoever catches up: see `io/thread-region-reads.ts`. */
 import { parentPort, workerData } from "node:worker_threads";
-import { readRegion } from "./io/region-reader.ts";
+import { createNodeDisk } from "./io/node-disk.ts";
 import type { ReadAnswer, ReadRequest } from "./io/thread-region-reads.ts";
-import { RecordEnds } from "./log/record-ends.ts";
-import { verifiedRecordsEnd } from "./log/wal-record.ts";
+import { DiskRegionReads } from "./log/disk-region-reads.ts";
+import { WAL_FOLDER } from "./log/wal-file.ts";
 
 const { folder, memory } = workerData as { readonly folder: string; readonly memory: SharedArrayBuffer };
 const port = parentPort!;
-const ends = new RecordEnds();
 const answer = (message: ReadAnswer): void => port.postMessage(message);
+const disk = createNodeDisk(folder);
+const reads = new DiskRegionReads(disk, await disk.syncedWrites(WAL_FOLDER));
 port.on("message", ({ id, memoryAt, memoryBytes, read }: ReadRequest) => {
-  try {
-    const request = { ...read, memory: Buffer.from(memory, memoryAt, memoryBytes), recordAt: ends.startOf(read) };
-    const result = readRegion(folder, request, verifiedRecordsEnd);
-    ends.done(read, result.verifiedTo);
-    answer({ id, result });
-  } catch {
-    answer({ id }); // the other side tries as well, and says why it does not work
-  }
+  reads.read({ ...read, memory: Buffer.from(memory, memoryAt, memoryBytes) }).then(
+    (result) => answer({ id, result }),
+    () => answer({ id }), // the other side tries as well, and says why it does not work
+  );
 });

@@ -9,6 +9,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import type { SyncedWrites } from "../ports/disk.ts";
+import { withHugePages } from "./huge-pages.ts";
 
 /** Logical blocks of devices; 4096 where the file system is made for larger ones. */
 const ALIGNMENTS = [512, 4096];
@@ -19,7 +20,13 @@ const PROBE_BUFFERS = 24;
 
 /** The part of it that is used here; Node's types leave it out. */
 declare const WebAssembly: {
-  readonly Memory: new (limits: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
+  readonly Memory: new (limits: {
+    initial: number;
+    maximum: number;
+    shared: boolean;
+  }) => {
+    readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  };
 };
 
 export interface DirectWrites extends Pick<SyncedWrites, "alignmentBytes" | "allocate"> {
@@ -59,8 +66,19 @@ export function directWrites(folder: string): DirectWrites | undefined {
  * WebAssembly is mapped in pages.
  */
 function alignedBuffer(sizeBytes: number): Buffer {
+  const { memory, from } = withHugePages(sizeBytes, (bytes) => pagesFor(bytes, false) as ArrayBuffer);
+  return Buffer.from(memory, from, sizeBytes);
+}
+
+/** As that of direct writes, to be shared by threads. */
+export function alignedSharedBuffer(sizeBytes: number): Buffer<SharedArrayBuffer> {
+  const { memory, from } = withHugePages(sizeBytes, (bytes) => pagesFor(bytes, true) as SharedArrayBuffer);
+  return Buffer.from(memory, from, sizeBytes);
+}
+
+function pagesFor(sizeBytes: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {
   const pages = Math.ceil(sizeBytes / WASM_PAGE_BYTES);
-  return Buffer.from(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer, 0, sizeBytes);
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared }).buffer;
 }
 
 function canWrite(probe: string, flags: number, alignment: number): boolean {

@@ -5,6 +5,7 @@
  */
 import type { Child, ChildLauncher } from "../ports/child.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
+import { alignedSharedBuffer } from "./direct-writes.ts";
 
 /** A thread costs as much processor time as reading this, and 17 MB of memory as long as it is there. */
 const WORTH_BYTES = 64 * 1024 * 1024;
@@ -35,9 +36,9 @@ export class ThreadRegionReads implements RegionReads {
   readonly #launcher: (memory: SharedArrayBuffer) => ChildLauncher;
   readonly #here: RegionReads;
   readonly #log: (line: string) => void;
-  #shared: SharedArrayBuffer | undefined;
+  #memory: Buffer<SharedArrayBuffer> | undefined;
   /** What was given back, as long as it is there: it may be long until it is collected. */
-  #released: WeakRef<SharedArrayBuffer> | undefined;
+  #released: WeakRef<Buffer<SharedArrayBuffer>> | undefined;
   #child: Child | undefined;
   readonly #pending = new Map<number, Pending>();
   #requests = 0;
@@ -58,8 +59,8 @@ export class ThreadRegionReads implements RegionReads {
 
   allocate(sizeBytes: number): Buffer {
     const released = this.#released?.deref();
-    this.#shared = released?.byteLength === sizeBytes ? released : new SharedArrayBuffer(sizeBytes);
-    return Buffer.from(this.#shared);
+    this.#memory = released?.length === sizeBytes ? released : alignedSharedBuffer(sizeBytes);
+    return this.#memory;
   }
 
   read(request: RegionRead): Promise<RegionReadResult> {
@@ -79,8 +80,8 @@ export class ThreadRegionReads implements RegionReads {
   release(): void {
     this.#child?.end();
     this.#child = undefined;
-    if (this.#shared !== undefined) this.#released = new WeakRef(this.#shared);
-    this.#shared = undefined;
+    if (this.#memory !== undefined) this.#released = new WeakRef(this.#memory);
+    this.#memory = undefined;
     this.#bytes = Math.min(this.#bytes, 0); // behind a failure the thread is still to wait
   }
 
@@ -91,9 +92,9 @@ export class ThreadRegionReads implements RegionReads {
 
   #launch(): void {
     this.#bytes = 0;
-    if (this.#closed || this.#shared === undefined) return;
+    if (this.#closed || this.#memory === undefined) return;
     try {
-      const child = this.#launcher(this.#shared).launch({
+      const child = this.#launcher(this.#memory.buffer).launch({
         message: (message) => this.#take(message as ReadAnswer),
         ended: (reason) => this.#ended(child, reason),
       });

@@ -1,21 +1,27 @@
 /** Reads regions by means of a disk, in the thread that asks for them. */
-import type { Disk } from "../ports/disk.ts";
+import type { Disk, DiskFile, SyncedWrites } from "../ports/disk.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 import { RecordEnds } from "./record-ends.ts";
 import { verifiedRecordsEnd } from "./wal-record.ts";
 
 export class DiskRegionReads implements RegionReads {
   readonly #disk: Disk;
+  readonly #pastMemory: Pick<SyncedWrites, "alignmentBytes" | "allocate" | "open"> | undefined;
   readonly #ends = new RecordEnds();
   /** All reads that were asked for so far. */
   #earlier = Promise.resolve();
 
-  constructor(disk: Disk) {
+  /**
+   * `pastMemory`: to read past the system's memory whatever is aligned, into memory that it has allocated or that is aligned as well.
+   * That costs a tenth of the processor time where the system's memory has to be found first.
+   */
+  constructor(disk: Disk, pastMemory?: Pick<SyncedWrites, "alignmentBytes" | "allocate" | "open">) {
     this.#disk = disk;
+    this.#pastMemory = pastMemory;
   }
 
   allocate(sizeBytes: number): Buffer {
-    return Buffer.allocUnsafeSlow(sizeBytes);
+    return this.#pastMemory?.allocate(sizeBytes) ?? Buffer.allocUnsafeSlow(sizeBytes);
   }
 
   read(request: RegionRead): Promise<RegionReadResult> {
@@ -25,21 +31,36 @@ export class DiskRegionReads implements RegionReads {
   }
 
   async #readAndVerify(request: RegionRead, earlier: Promise<void>): Promise<RegionReadResult> {
-    const { name, position, memory, from, to } = request;
-    const file = await this.#disk.open(name, "read");
-    try {
-      const readBytes = await file.read(memory.subarray(from, to), position);
-      if (typeof request.recordAt !== "number") await earlier;
-      const recordAt = this.#ends.startOf(request);
-      const verifiedTo = recordAt === undefined ? from : verifiedRecordsEnd(memory, recordAt, from + readBytes);
-      this.#ends.done(request, verifiedTo);
-      return { readBytes, recordAt, verifiedTo };
-    } finally {
-      await file.close();
+    const { memory, from } = request;
+    const readBytes = await this.#read(request);
+    if (typeof request.recordAt !== "number") await earlier;
+    const recordAt = this.#ends.startOf(request);
+    const verifiedTo = recordAt === undefined ? from : verifiedRecordsEnd(memory, recordAt, from + readBytes);
+    this.#ends.done(request, verifiedTo);
+    return { readBytes, recordAt, verifiedTo };
+  }
+
+  async #read({ name, position, memory, from, to }: RegionRead): Promise<number> {
+    const alignmentBytes = this.#pastMemory?.alignmentBytes ?? 1;
+    const alignedTo = Math.ceil(to / alignmentBytes) * alignmentBytes;
+    const isAligned = position % alignmentBytes === 0 && from % alignmentBytes === 0 && alignedTo <= memory.length;
+    if (this.#pastMemory === undefined || !isAligned) {
+      return use(await this.#disk.open(name, "read"), (file) => file.read(memory.subarray(from, to), position));
     }
+    const file = await this.#pastMemory.open(name);
+    const got = await use(file, () => file.read(memory.subarray(from, alignedTo), position));
+    return Math.min(got, to - from); // the file may go on behind what is asked for
   }
 
   release(): void {}
 
   close(): void {}
+}
+
+async function use<Result>(file: DiskFile, work: (file: DiskFile) => Promise<Result>): Promise<Result> {
+  try {
+    return await work(file);
+  } finally {
+    await file.close();
+  }
 }

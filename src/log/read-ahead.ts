@@ -93,13 +93,14 @@ export class ReadAhead {
    */
   async #readOn(first: Region, to: number, recordBytes: number, allowance: Allowance): Promise<void> {
     const mayOverlap = recordBytes <= this.#regions.edgeBytes;
-    for (let last = first; last.to < to; ) {
+    let last = first;
+    while (last.to < to) {
       if (!mayOverlap) await last.read;
       const next = this.#regionBehind(last, allowance);
-      if (next === undefined || next.to <= last.to) return;
-      if (mayOverlap) await last.read;
+      if (next === undefined || next.to <= last.to) break;
       last = next;
     }
+    await last.read;
   }
 
   /** The region behind this one, which may still be being read; undefined when there is none, or nobody knows where it begins. */

@@ -9,7 +9,7 @@ import { ByteBudget } from "./byte-budget.ts";
 import { Pauses } from "./pauses.ts";
 
 /** Reads at once. Fewer than the threads that all file operations share, so that a sync always finds one free. */
-const READS_AT_ONCE = 2;
+const READS_AT_ONCE = 3;
 /** The log is being written as long as its last commit is no older. */
 const LIVE_MS = 100;
 const LIVE_PIECE_BYTES = 512 * 1024;

@@ -19,6 +19,8 @@ const IDLE_MS = 5_000;
 const MIN_REGIONS = 8;
 /** As much as a consumer asks of a partition at once, so that many of them find room. */
 const LARGEST_REGION_BYTES = 1024 * 1024;
+/** Positions are multiples of this, which suits every device whose reads have to be aligned. */
+const PAGE_BYTES = 4096;
 /** A region joins one that ends no farther before it than this share of its size ... */
 const NEAR_SHARE = 1 / 4;
 /** ... and reads this share of that one's end again, for the record that lies across it. */
@@ -165,7 +167,7 @@ export class RegionCache {
   beginBehind({ file, to }: Region): Region | undefined {
     const memory = this.#take("ahead");
     if (memory === undefined) return undefined;
-    const position = to - this.edgeBytes;
+    const position = pageOf(to - this.edgeBytes);
     const end = Math.min(position + this.regionBytes, file.end - file.base);
     return this.#begin({ file, position, recordAt: { behind: to }, to: end }, memory);
   }
@@ -268,7 +270,8 @@ export class RegionCache {
       from = Math.min(at, before.to - edgeBytes);
       if (before.verifiedTo >= from && before.verifiedTo <= at) recordAt = from = before.verifiedTo;
     }
-    return { file, position: from, recordAt, to: Math.min(from + this.regionBytes, file.end - file.base) };
+    const position = pageOf(from);
+    return { file, position, recordAt, to: Math.min(position + this.regionBytes, file.end - file.base) };
   }
 
   #read({ file, position, recordAt, to }: Stretch, memory: Buffer): Promise<RegionReadResult> {
@@ -281,4 +284,9 @@ export class RegionCache {
       recordAt: typeof recordAt === "number" ? recordAt - position : recordAt,
     });
   }
+}
+
+/** Where its page begins. */
+function pageOf(position: number): number {
+  return position - (position % PAGE_BYTES);
 }

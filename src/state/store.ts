@@ -110,7 +110,7 @@ export class Store {
       clock,
       disk,
       blocks: this.blocks,
-      regionReads: options.regionReads ?? new DiskRegionReads(disk),
+      regionReads: options.regionReads ?? new DiskRegionReads(disk, syncedWrites),
       turns: new ReadTurns(clock, () => this.committedMs),
       bufferBytes: config["read.buffer.bytes"],
       indexCacheBytes: config["wal.index.cache.bytes"],

@@ -199,3 +199,44 @@ test("once it is closed no thread begins, and the end of one is no news", async 
   await read();
   assert.equal(thread.launches, 1);
 });
+
+test("what is aligned is read past the system's memory, with nothing beyond what was asked for; all else is read the other way", async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "chronik-regions-"));
+  try {
+    const bytes = recordsFile();
+    fs.writeFileSync(path.join(folder, "log"), bytes);
+    const disk = createNodeDisk(folder);
+    const writes = await disk.syncedWrites("");
+    const alignmentBytes = Math.max(writes.alignmentBytes, 512);
+    const opened: string[] = [];
+    const pastMemory = {
+      alignmentBytes,
+      allocate: writes.allocate,
+      open: (name: string) => {
+        opened.push(name);
+        return writes.open(name);
+      },
+    };
+    const reads = new DiskRegionReads(disk, pastMemory);
+    const read = async (position: number, from: number, to: number): Promise<Buffer> => {
+      const memory = reads.allocate(2 * MIB);
+      const { readBytes } = await reads.read({ name: "log", position, memory, from, to, recordAt: { behind: 0 } });
+      return memory.subarray(from, from + readBytes);
+    };
+    const same = (got: Buffer, from: number, to: number): void =>
+      assert.equal(got.compare(bytes.subarray(from, to)), 0);
+    same(await read(alignmentBytes, 0, 100_000), alignmentBytes, alignmentBytes + 100_000); // the end need not be
+    same(await read(alignmentBytes, alignmentBytes, 100_000), alignmentBytes, 100_000);
+    same(await read(2 * alignmentBytes, 0, 2 * MIB), 2 * alignmentBytes, bytes.length); // beyond the end of the file
+    assert.equal(opened.length, 3);
+    same(await read(100, 0, 100_000), 100, 100_100);
+    same(await read(0, 100, 100_000), 0, 99_900);
+    assert.equal(opened.length, 3);
+    const tight = Buffer.alloc(1_000); // no room for the rest of the last block
+    await reads.read({ name: "log", position: 0, memory: tight, from: 0, to: 1_000, recordAt: 0 });
+    assert.equal(opened.length, 3);
+    assert.equal(tight.compare(bytes.subarray(0, 1_000)), 0);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,72 @@
+/**
+ * Memory of 2 MiB pages, for what goes to and from a disk past the system's memory. A read or write is handed to the disk in
+ * stretches of memory that lie together, and of pages of 4 KiB hardly any two do: on a virtual disk, 1 MiB is read in 0.8 ms
+ * into such, and in 0.4 ms into huge ones; 128 KiB are written and synced in 0.16 and 0.12 ms (docs/decisions/0011-direct-writes.md).
+ *
+ * Asked for with madvise(2), which Node.js from 26.1 on can call (`node:ffi`). Where it can't, and where the system has no huge
+ * pages to give, it is memory as any other.
+ */
+import process from "node:process";
+
+const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
+/** So much is left with small pages: of its first memory a process that does little touches only the beginning. */
+const EARLY_BYTES = 8 * 1024 * 1024;
+/** Of Linux. */
+const MADV_HUGEPAGE = 14;
+
+/** The part of `node:ffi` that is used here. */
+type Ffi = typeof import("node:ffi");
+
+type Advise = (from: bigint, bytes: bigint, advice: number) => number;
+
+interface Caller {
+  readonly addressOf: Ffi["getRawPointer"];
+  readonly madvise: Advise;
+}
+
+/** Looked for when it is needed first: most commands never do. */
+let found: { readonly caller: Caller | undefined } | undefined;
+let earlyBytes = 0;
+
+/**
+ * So much memory, from `from` on, with huge pages if there are any. `allocate`: of memory that nobody has touched, of at least this
+ * size.
+ */
+export function withHugePages<Memory extends ArrayBuffer | SharedArrayBuffer>(
+  sizeBytes: number,
+  allocate: (bytes: number) => Memory,
+): { readonly memory: Memory; readonly from: number } {
+  if (sizeBytes < HUGE_PAGE_BYTES) return { memory: allocate(sizeBytes), from: 0 };
+  const isEarly = earlyBytes + sizeBytes <= EARLY_BYTES;
+  if (isEarly) earlyBytes += sizeBytes;
+  const caller = isEarly ? undefined : callerOfMadvise();
+  if (caller === undefined) return { memory: allocate(sizeBytes), from: 0 };
+  const memory = allocate(sizeBytes + HUGE_PAGE_BYTES);
+  const address = caller.addressOf(memory as ArrayBuffer);
+  const skipped = -address & BigInt(HUGE_PAGE_BYTES - 1);
+  const hugeBytes = sizeBytes - (sizeBytes % HUGE_PAGE_BYTES);
+  caller.madvise(address + skipped, BigInt(hugeBytes), MADV_HUGEPAGE); // when it refuses, pages are small
+  return { memory, from: Number(skipped) };
+}
+
+function callerOfMadvise(): Caller | undefined {
+  found ??= { caller: findCaller() };
+  return found.caller;
+}
+
+function findCaller(): Caller | undefined {
+  if (process.platform !== "linux") return undefined;
+  // That the module may change is no news for an operator: whatever goes wrong with it, pages are small.
+  const emitWarning: unknown = Reflect.get(process, "emitWarning");
+  process.emitWarning = () => undefined;
+  try {
+    const ffi = process.getBuiltinModule("node:ffi") as Ffi | undefined;
+    if (ffi === undefined) return undefined;
+    const { functions } = ffi.dlopen(null, { madvise: { return: "int32", arguments: ["pointer", "uint64", "int32"] } });
+    return { addressOf: ffi.getRawPointer, madvise: functions.madvise as Advise };
+  } catch {
+    return undefined; // left out of this Node.js, or switched off
+  } finally {
+    Reflect.set(process, "emitWarning", emitWarning);
+  }
+}
