@@ -62,7 +62,7 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
     launcher: (memory) =>
       createThreadLauncher({
         entry: new URL(import.meta.url.replace(/main\.(\w+)$/, "reader-thread.$1")),
-        data: { folder: settings.dataFolder, memory },
+        data: { folder: settings.dataFolder, memory, logInMemory: settings.config["wal.sync"] === "interval" },
         heapMegabytes: READER_HEAP_MEGABYTES,
       }),
     here: new DiskRegionReads(disk),

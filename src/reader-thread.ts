@@ -5,11 +5,20 @@ import type { ReadAnswer, ReadRequest } from "./io/thread-region-reads.ts";
 import { DiskRegionReads } from "./log/disk-region-reads.ts";
 import { WAL_FOLDER } from "./log/wal-file.ts";
 
-const { folder, memory } = workerData as { readonly folder: string; readonly memory: SharedArrayBuffer };
+const { folder, memory, logInMemory } = workerData as {
+  readonly folder: string;
+  readonly memory: SharedArrayBuffer;
+  /** The log is written through the system's memory, and what was written lately is there. */
+  readonly logInMemory: boolean;
+};
 const port = parentPort!;
 const answer = (message: ReadAnswer): void => port.postMessage(message);
 const disk = createNodeDisk(folder);
-const reads = new DiskRegionReads(disk, await disk.syncedWrites(WAL_FOLDER));
+const pastMemory = await disk.syncedWrites(WAL_FOLDER);
+const reads = new DiskRegionReads(disk, {
+  ...pastMemory,
+  open: (name) => (logInMemory && name.startsWith(`${WAL_FOLDER}/`) ? disk.open(name, "read") : pastMemory.open(name)),
+});
 port.on("message", ({ id, memoryAt, memoryBytes, read }: ReadRequest) => {
   reads.read({ ...read, memory: Buffer.from(memory, memoryAt, memoryBytes) }).then(
     (result) => answer({ id, result }),

@@ -5,6 +5,7 @@
  * wrapper script or a child process of the broker is never left out. Linux only: /proc gives the measurements.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
@@ -32,6 +33,9 @@ export interface BrokerKind {
 const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 30_000;
 const POLL_INTERVAL_MS = 5;
+/** Of `freePort`. */
+const PORTS_FROM = 12_000;
+const PORTS_TO = 32_000;
 
 /** Process groups that run now. They would outlive this process otherwise. */
 const runningGroups = new Set<number>();
@@ -178,29 +182,29 @@ export class Broker {
   }
 }
 
-/** A port P such that P and P + 1 are free now (Kafka's controller takes the second). */
+/**
+ * A port P such that P and P + 1 are free now (Kafka's controller takes the second). Below those that the system gives to connections
+ * (from 32768 on by default): the broker takes it seconds later, and until then a client elsewhere could be given it.
+ */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const first = await listen(0);
-    if (first === undefined) continue;
-    const second = await listen(first + 1);
-    if (second !== undefined) return first;
+    const first = randomInt(PORTS_FROM, PORTS_TO);
+    if ((await listens(first)) && (await listens(first + 1))) return first;
   }
 }
 
-/** Listens for a moment; the port, or undefined when it is taken. */
-async function listen(port: number): Promise<number | undefined> {
+/** Listens for a moment; whether that was possible. */
+async function listens(port: number): Promise<boolean> {
   const server = createServer();
   try {
     server.listen(port, "127.0.0.1");
     await once(server, "listening");
   } catch {
-    return undefined;
+    return false;
   }
-  const address = server.address();
   server.close();
   await once(server, "close");
-  return address !== null && typeof address === "object" ? address.port : undefined;
+  return true;
 }
 
 async function connects(port: number): Promise<boolean> {

@@ -70,10 +70,14 @@ function alignedBuffer(sizeBytes: number): Buffer {
   return Buffer.from(memory, from, sizeBytes);
 }
 
-/** As that of direct writes, to be shared by threads. */
+/** As that of direct writes, to be shared by threads. Where there is none such (of 4 GiB and more) it begins anywhere. */
 export function alignedSharedBuffer(sizeBytes: number): Buffer<SharedArrayBuffer> {
-  const { memory, from } = withHugePages(sizeBytes, (bytes) => pagesFor(bytes, true) as SharedArrayBuffer);
-  return Buffer.from(memory, from, sizeBytes);
+  try {
+    const { memory, from } = withHugePages(sizeBytes, (bytes) => pagesFor(bytes, true) as SharedArrayBuffer);
+    return Buffer.from(memory, from, sizeBytes);
+  } catch {
+    return Buffer.from(new SharedArrayBuffer(sizeBytes));
+  }
 }
 
 function pagesFor(sizeBytes: number, shared: boolean): ArrayBuffer | SharedArrayBuffer {

@@ -64,3 +64,23 @@ test("where the system cannot be asked, memory is as any other", async (t) => {
   const { memory, from } = withHugePages(32 * MIB, allocate);
   assert.deepEqual([memory.byteLength, from], [32 * MIB, 0]);
 });
+
+test("whatever goes wrong with asking, memory is as any other, and warnings go on", async (t) => {
+  const fails = (): never => {
+    throw new Error("it fails");
+  };
+  const madvise = Object.assign(() => -1, { pointer: 0n });
+  const emitWarning: unknown = Reflect.get(process, "emitWarning");
+  for (const [name, module] of Object.entries<object>({
+    library: { dlopen: fails, getRawPointer: fails },
+    address: { dlopen: () => ({ functions: { madvise } }), getRawPointer: fails },
+    call: { dlopen: () => ({ functions: { madvise: fails } }), getRawPointer: () => 0n },
+  })) {
+    const mocked = t.mock.method(process, "getBuiltinModule", () => module);
+    const { withHugePages } = await fresh(name);
+    const { memory, from } = withHugePages(32 * MIB, allocate);
+    assert.ok(from === 0 && memory.byteLength >= 32 * MIB, name);
+    assert.equal(Reflect.get(process, "emitWarning"), emitWarning);
+    mocked.mock.restore();
+  }
+});

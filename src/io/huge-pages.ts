@@ -3,7 +3,7 @@
  * stretches of memory that lie together, and of pages of 4 KiB hardly any two do: on a virtual disk, 1 MiB is read in 0.8 ms
  * into such, and in 0.4 ms into huge ones; 128 KiB are written and synced in 0.16 and 0.12 ms (docs/decisions/0011-direct-writes.md).
  *
- * Asked for with madvise(2), which Node.js from 26.1 on can call (`node:ffi`). Where it can't, and where the system has no huge
+ * Asked for with madvise(2), which Node.js can call from 26.9 on (`node:ffi`; since 26.1 with an option). Where it can't, and where the system has no huge
  * pages to give, it is memory as any other.
  */
 import process from "node:process";
@@ -42,11 +42,15 @@ export function withHugePages<Memory extends ArrayBuffer | SharedArrayBuffer>(
   const caller = isEarly ? undefined : callerOfMadvise();
   if (caller === undefined) return { memory: allocate(sizeBytes), from: 0 };
   const memory = allocate(sizeBytes + HUGE_PAGE_BYTES);
-  const address = caller.addressOf(memory as ArrayBuffer);
-  const skipped = -address & BigInt(HUGE_PAGE_BYTES - 1);
-  const hugeBytes = sizeBytes - (sizeBytes % HUGE_PAGE_BYTES);
-  caller.madvise(address + skipped, BigInt(hugeBytes), MADV_HUGEPAGE); // when it refuses, pages are small
-  return { memory, from: Number(skipped) };
+  try {
+    const address = caller.addressOf(memory as ArrayBuffer);
+    const skipped = -address & BigInt(HUGE_PAGE_BYTES - 1);
+    const hugeBytes = sizeBytes - (sizeBytes % HUGE_PAGE_BYTES);
+    caller.madvise(address + skipped, BigInt(hugeBytes), MADV_HUGEPAGE); // when it refuses, pages are small
+    return { memory, from: Number(skipped) };
+  } catch {
+    return { memory, from: 0 };
+  }
 }
 
 function callerOfMadvise(): Caller | undefined {

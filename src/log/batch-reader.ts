@@ -322,7 +322,7 @@ export class BatchReader {
     for (const [index, batch] of batches.entries()) {
       const { file, at } = batch;
       if (region === undefined || region.retired || !region.spans(file, at, recordBytes(batch))) {
-        const goesOn = region?.file === file && wanted[index]! > 0;
+        const goesOn = region?.file === file && at <= region.to + COALESCE_GAP_BYTES && wanted[index]! > 0;
         region = file.isClosed ? this.#regions.find(file, at, recordBytes(batch)) : undefined;
         if (region === undefined && file.isClosed && (goesOn || wanted[index]! >= worthBytes))
           region = this.#regions.begin(file, at, "now");

@@ -127,3 +127,69 @@ test("what is wanted behind the end of a region is read with what will be wanted
   });
   assert.ok(result !== CRASHED);
 });
+
+test("batches that lie far behind a region are read without regions of their own", async () => {
+  const result = await new Simulation({ seed: 1 }).run(async (process) => {
+    const reads = new DiskRegionReads(process.disk);
+    let regions = 0;
+    const counted: RegionReads = {
+      allocate: (sizeBytes) => reads.allocate(sizeBytes),
+      release: () => reads.release(),
+      close: () => reads.close(),
+      read(request) {
+        regions += 1;
+        return reads.read(request);
+      },
+    };
+    const log = await openLog(process, SMALL_REGIONS, counted);
+    const topic = log.topic("t", 2);
+    const [often, seldom] = topic.partitions.map(({ partition }) => placeIn(topic, partition));
+    for (let n = 0; n < 240; n += 1) {
+      if (n % 60 === 0) log.append(seldom!, [{ value: Buffer.alloc(500, n) }]);
+      log.append(often!, [{ value: Buffer.alloc(5_000, n) }]);
+    }
+    await log.roll();
+    await rest(process);
+    const [first] = await readStored(log, query(often!, 0, { maxBytes: 0.5 * REGION_BYTES }));
+    first!.release();
+    await rest(process);
+    const before = regions;
+    const [read] = await readStored(log, query(seldom!, 0));
+    assert.equal(read!.parts.length, 4);
+    assert.equal(regions, before);
+    read!.release();
+  });
+  assert.ok(result !== CRASHED);
+});
+
+test("no more is read ahead for many queries together than for one", async () => {
+  const result = await new Simulation({ seed: 1 }).run(async (process) => {
+    const reads = new DiskRegionReads(process.disk);
+    let hold: Promise<void> = Promise.resolve();
+    let begun = 0;
+    const held: RegionReads = {
+      allocate: (sizeBytes) => reads.allocate(sizeBytes),
+      release: () => reads.release(),
+      close: () => reads.close(),
+      async read(request) {
+        begun += 1;
+        await hold;
+        return reads.read(request);
+      },
+    };
+    const log = await openLog(process, SMALL_REGIONS, held);
+    const place = placeIn(log.topic("t"));
+    for (let n = 0; n < 700; n += 1) log.append(place, [{ value: Buffer.alloc(1_000, n) }]);
+    await log.roll();
+    await rest(process);
+    const goOn = Promise.withResolvers<void>();
+    hold = goOn.promise;
+    const answers = [0, 150, 300, 450].map((offset) => readStored(log, query(place, offset, { maxBytes: 40_000 })));
+    await rest(process);
+    assert.equal(log.reader.regionBytes, (4 + 3) * REGION_BYTES, "one for each query, and three ahead");
+    assert.equal(begun, 3, "reads at once");
+    goOn.resolve();
+    for (const [read] of await Promise.all(answers)) read!.release();
+  });
+  assert.ok(result !== CRASHED);
+});

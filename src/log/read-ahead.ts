@@ -2,18 +2,19 @@
  * Reads on behind what queries want: whoever goes through a file asks for as much again, and should not wait for it. A range's
  * end does not end it: the partition goes on in another file.
  *
- * Bounds: a query has so many regions read ahead, so many queries at once, and none that was read ahead for another and not used
- * yet is given up for it (`RegionCache`).
+ * Bounds: so many regions are being read ahead, for all queries together, and none that was read ahead for another and not used
+ * yet is given up for one (`RegionCache`).
  */
 import type { BatchIndex } from "./batch-index.ts";
 import type { BatchQuery } from "./batch-query.ts";
 import type { FileRange } from "./log-file.ts";
 import type { Region, RegionCache } from "./region-cache.ts";
 
-/** Of all regions, how many are begun for the queries that came together. */
+/**
+ * Of all regions, how many are begun for the queries that came together, and are under way at most for all: those of who comes then
+ * are left out, or whoever waits for a region would wait for all of them.
+ */
 const AHEAD_SHARE = 3 / 8;
-/** Reads ahead under way: those of who comes then are left out, or whoever waits for a region would wait for all of them. */
-const MAX_AT_ONCE = 4;
 
 /** What a query wants, as places in its range's file. */
 export interface WantedPlace {
@@ -36,25 +37,21 @@ interface Allowance {
 export class ReadAhead {
   readonly #regions: RegionCache;
   readonly #indexOf: (range: FileRange) => Promise<BatchIndex | undefined>;
+  readonly #maxUnderWay: number;
   #underWay = 0;
 
   /** `indexOf`: undefined when it cannot be read. That is news for who needs it. */
   constructor(regions: RegionCache, indexOf: (range: FileRange) => Promise<BatchIndex | undefined>) {
     this.#regions = regions;
     this.#indexOf = indexOf;
+    this.#maxUnderWay = (AHEAD_SHARE * regions.memoryBytes) / regions.regionBytes;
   }
 
-  /** Resolves when it is done. Whatever fails is left to those who need it: they read it themselves, and are told. */
+  /** Resolves when all was begun. Whatever fails is left to those who need it: they read it themselves, and are told. */
   async behind(places: readonly WantedPlace[]): Promise<void> {
-    if (this.#underWay >= MAX_AT_ONCE) return;
-    this.#underWay += 1;
-    const allowance = { regions: (AHEAD_SHARE * this.#regions.memoryBytes) / this.#regions.regionBytes };
-    try {
-      // What lies side by side finds what was begun for the first of them.
-      for (const place of places) await this.#behindPlace(place, allowance).catch(() => undefined);
-    } finally {
-      this.#underWay -= 1;
-    }
+    const allowance = { regions: this.#maxUnderWay };
+    // What lies side by side finds what was begun for the first of them.
+    for (const place of places) await this.#behindPlace(place, allowance).catch(() => undefined);
   }
 
   async #behindPlace(place: WantedPlace, allowance: Allowance): Promise<void> {
@@ -88,8 +85,8 @@ export class ReadAhead {
   }
 
   /**
-   * Reads the regions behind this one up to there, each of which begins where the records of the one before end. Two are under
-   * way at once, unless a record is larger than what the second one reads of the first again: then its beginning would be missing.
+   * Reads the regions behind this one up to there, each of which begins where the records of the one before end. All at once, unless
+   * a record is larger than what one reads of the one before again: then its beginning would be missing.
    */
   async #readOn(first: Region, to: number, recordBytes: number, allowance: Allowance): Promise<void> {
     const mayOverlap = recordBytes <= this.#regions.edgeBytes;
@@ -100,7 +97,6 @@ export class ReadAhead {
       if (next === undefined || next.to <= last.to) break;
       last = next;
     }
-    await last.read;
   }
 
   /** The region behind this one, which may still be being read; undefined when there is none, or nobody knows where it begins. */
@@ -120,8 +116,15 @@ export class ReadAhead {
   }
 
   #begin(allowance: Allowance, begin: () => Region | undefined): Region | undefined {
-    if (allowance.regions < 1) return undefined;
+    if (allowance.regions < 1 || this.#underWay >= this.#maxUnderWay) return undefined;
+    const region = begin();
+    if (region === undefined) return undefined;
     allowance.regions -= 1;
-    return begin();
+    this.#underWay += 1;
+    const ended = (): void => {
+      this.#underWay -= 1;
+    };
+    region.read.then(ended, ended);
+    return region;
   }
 }

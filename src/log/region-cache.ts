@@ -134,7 +134,7 @@ export class RegionCache {
 
   /** The bytes from the start of a record on that a region has room for, wherever the record begins. */
   get roomBytes(): number {
-    return this.regionBytes * (1 - NEAR_SHARE - EDGE_SHARE);
+    return this.regionBytes * (1 - NEAR_SHARE - EDGE_SHARE) - (PAGE_BYTES - 1);
   }
 
   /** Of the end of a region what the one behind it reads again. */

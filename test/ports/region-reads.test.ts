@@ -63,11 +63,12 @@ function played() {
 
 test("a thread gives what this one would: bytes, and how far they are what was written", async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "chronik-regions-"));
+  fs.mkdirSync(path.join(folder, "wal")); // where the thread finds out how to read
   const ended = Promise.withResolvers<void>();
   const launcher = (memory: SharedArrayBuffer): ChildLauncher => {
     const threads = createThreadLauncher({
       entry: new URL("../../src/reader-thread.ts", import.meta.url),
-      data: { folder, memory },
+      data: { folder, memory, logInMemory: false },
       heapMegabytes: 32,
     });
     const launch: ChildLauncher["launch"] = (events) =>
