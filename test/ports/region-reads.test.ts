@@ -10,7 +10,9 @@ import { type ReadRequest, ThreadRegionReads } from "../../src/io/thread-region-
 import { DiskRegionReads } from "../../src/log/disk-region-reads.ts";
 import { stateRecordBytes, writeStateRecord } from "../../src/log/wal-record.ts";
 import type { ChildEvents, ChildLauncher } from "../../src/ports/child.ts";
+import { IoError } from "../../src/ports/disk.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../../src/ports/region-reads.ts";
+import { wrappedFile } from "../../src/ports/wrapped-disk.ts";
 
 const MIB = 1024 * 1024;
 const FIELD_BYTES = 1000;
@@ -237,6 +239,41 @@ test("what is aligned is read past the system's memory, with nothing beyond what
     await reads.read({ name: "log", position: 0, memory: tight, from: 0, to: 1_000, recordAt: 0 });
     assert.equal(opened.length, 3);
     assert.equal(tight.compare(bytes.subarray(0, 1_000)), 0);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
+test("where the disk does not take what is aligned it is read the other way; any other failure is told", async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "chronik-regions-"));
+  try {
+    const bytes = recordsFile();
+    fs.writeFileSync(path.join(folder, "log"), bytes);
+    const disk = createNodeDisk(folder);
+    const { allocate } = await disk.syncedWrites("");
+    let closed = 0;
+    const refusing = (code: string): DiskRegionReads =>
+      new DiskRegionReads(disk, {
+        alignmentBytes: 512,
+        allocate,
+        open: async (name) => {
+          const file = await disk.open(name, "read");
+          const read = (): Promise<number> => Promise.reject(new IoError("fatal", code, "refused"));
+          return wrappedFile(file, { read, close: () => file.close().finally(() => (closed += 1)) });
+        },
+      });
+    const request = {
+      name: "log",
+      position: 512,
+      memory: Buffer.alloc(MIB),
+      from: 0,
+      to: 100_000,
+      recordAt: { behind: 0 },
+    };
+    assert.equal((await refusing("EINVAL").read(request)).readBytes, 100_000);
+    assert.equal(request.memory.subarray(0, 100_000).compare(bytes.subarray(512, 100_512)), 0);
+    await assert.rejects(refusing("EIO").read(request), { code: "EIO" });
+    assert.equal(closed, 2);
   } finally {
     fs.rmSync(folder, { recursive: true });
   }
