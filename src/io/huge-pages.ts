@@ -1,7 +1,7 @@
 /**
  * Memory of 2 MiB pages, for what goes to and from a disk past the system's memory. A read or write is handed to the disk in
  * stretches of memory that lie together, and of pages of 4 KiB hardly any two do: on a virtual disk, 1 MiB is read in 0.8 ms
- * into such, and in 0.4 ms into huge ones; 128 KiB are written and synced in 0.16 and 0.12 ms (docs/decisions/0011-direct-writes.md).
+ * into such, and in 0.5 ms into huge ones; 128 KiB are written and synced in 0.16 and 0.12 ms (docs/decisions/0011-direct-writes.md).
  *
  * Asked for with madvise(2), which Node.js can call from 26.9 on (`node:ffi`; since 26.1 with an option). Where it can't, and where the system has no huge
  * pages to give, it is memory as any other.

@@ -3,10 +3,30 @@ import { test } from "node:test";
 import { CRASHED, type SimProcess, Simulation } from "../../sim/simulation.ts";
 import { openLog, placeIn } from "../../test/log/open-log.ts";
 import { bytesOf, query, readStored, SMALL_REGIONS, withLog } from "../../test/log/reads.ts";
-import type { RegionReads } from "../ports/region-reads.ts";
+import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 import { DiskRegionReads } from "./disk-region-reads.ts";
 
 const REGION_BYTES = 65_536;
+
+/** Reads of regions, each of which is looked at when it is begun, and held up for as long as that takes, and when it is done. */
+function watchedReads(
+  { disk }: SimProcess,
+  begun: (request: RegionRead) => unknown,
+  done: (got: RegionReadResult) => void = () => undefined,
+): RegionReads {
+  const reads = new DiskRegionReads(disk);
+  return {
+    allocate: (sizeBytes) => reads.allocate(sizeBytes),
+    release: () => reads.release(),
+    close: () => reads.close(),
+    async read(request) {
+      await begun(request);
+      const got = await reads.read(request);
+      done(got);
+      return got;
+    },
+  };
+}
 
 function rest({ clock }: SimProcess): Promise<void> {
   return new Promise((resolve) => clock.schedule(1_000, resolve));
@@ -15,20 +35,17 @@ function rest({ clock }: SimProcess): Promise<void> {
 test("as many regions are read ahead as were wanted, all at once; none but their edges are read twice", async () => {
   let [begun, readBytes, unverified, fileBytes] = [0, 0, 0, 0];
   const result = await new Simulation({ seed: 1 }).run(async (process) => {
-    const reads = new DiskRegionReads(process.disk);
-    const counted: RegionReads = {
-      allocate: (sizeBytes) => reads.allocate(sizeBytes),
-      release: () => reads.release(),
-      close: () => reads.close(),
-      async read(request) {
+    const counted = watchedReads(
+      process,
+      ({ position, from }) => {
         begun += 1;
-        assert.deepEqual([request.position % 4096, request.from % 4096], [0, 0], "as is read past the system's memory");
-        const got = await reads.read(request);
+        assert.deepEqual([position % 4096, from % 4096], [0, 0], "as is read past the system's memory");
+      },
+      (got) => {
         readBytes += got.readBytes;
         if (got.recordAt === undefined || got.verifiedTo <= got.recordAt) unverified += 1;
-        return got;
       },
-    };
+    );
     const log = await openLog(process, SMALL_REGIONS, counted);
     const place = placeIn(log.topic("t"));
     const batches: Buffer[] = [];
@@ -101,18 +118,12 @@ test("of eight regions no more than three are begun ahead for one query, however
 
 test("what is wanted behind the end of a region is read with what will be wanted, however little it is", async () => {
   const result = await new Simulation({ seed: 1 }).run(async (process) => {
-    const reads = new DiskRegionReads(process.disk);
     let regions = 0;
-    const counted: RegionReads = {
-      allocate: (sizeBytes) => reads.allocate(sizeBytes),
-      release: () => reads.release(),
-      close: () => reads.close(),
-      read(request) {
-        regions += 1;
-        return reads.read(request);
-      },
-    };
-    const log = await openLog(process, SMALL_REGIONS, counted);
+    const log = await openLog(
+      process,
+      SMALL_REGIONS,
+      watchedReads(process, () => (regions += 1)),
+    );
     const place = placeIn(log.topic("t"));
     for (let n = 0; n < 100; n += 1) log.append(place, [{ value: Buffer.alloc(1_000, n) }]);
     await log.roll();
@@ -130,18 +141,12 @@ test("what is wanted behind the end of a region is read with what will be wanted
 
 test("batches that lie far behind a region are read without regions of their own", async () => {
   const result = await new Simulation({ seed: 1 }).run(async (process) => {
-    const reads = new DiskRegionReads(process.disk);
     let regions = 0;
-    const counted: RegionReads = {
-      allocate: (sizeBytes) => reads.allocate(sizeBytes),
-      release: () => reads.release(),
-      close: () => reads.close(),
-      read(request) {
-        regions += 1;
-        return reads.read(request);
-      },
-    };
-    const log = await openLog(process, SMALL_REGIONS, counted);
+    const log = await openLog(
+      process,
+      SMALL_REGIONS,
+      watchedReads(process, () => (regions += 1)),
+    );
     const topic = log.topic("t", 2);
     const [often, seldom] = topic.partitions.map(({ partition }) => placeIn(topic, partition));
     for (let n = 0; n < 240; n += 1) {
@@ -164,19 +169,12 @@ test("batches that lie far behind a region are read without regions of their own
 
 test("no more is read ahead for many queries together than for one", async () => {
   const result = await new Simulation({ seed: 1 }).run(async (process) => {
-    const reads = new DiskRegionReads(process.disk);
     let hold: Promise<void> = Promise.resolve();
     let begun = 0;
-    const held: RegionReads = {
-      allocate: (sizeBytes) => reads.allocate(sizeBytes),
-      release: () => reads.release(),
-      close: () => reads.close(),
-      async read(request) {
-        begun += 1;
-        await hold;
-        return reads.read(request);
-      },
-    };
+    const held = watchedReads(process, () => {
+      begun += 1;
+      return hold;
+    });
     const log = await openLog(process, SMALL_REGIONS, held);
     const place = placeIn(log.topic("t"));
     for (let n = 0; n < 700; n += 1) log.append(place, [{ value: Buffer.alloc(1_000, n) }]);

@@ -61,7 +61,7 @@ export interface DiskFile {
 /**
  * Writing and syncing in one, which costs less than each after the other, and reading what nobody will want again so soon.
  * Both go past the system's memory where that is possible, and must be aligned: the position and the length of each part are
- * multiples of `alignmentBytes`, and each part lies in memory of `allocate`, at a multiple from its start.
+ * multiples of `alignmentBytes`, and each part lies in memory of `allocate`, or that begins with a page, at a multiple from its start.
  */
 export interface SyncedWrites {
   /** A power of two; 1 where nothing need be aligned. */

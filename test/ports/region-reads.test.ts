@@ -10,7 +10,7 @@ import { type ReadRequest, ThreadRegionReads } from "../../src/io/thread-region-
 import { DiskRegionReads } from "../../src/log/disk-region-reads.ts";
 import { stateRecordBytes, writeStateRecord } from "../../src/log/wal-record.ts";
 import type { ChildEvents, ChildLauncher } from "../../src/ports/child.ts";
-import { IoError } from "../../src/ports/disk.ts";
+import { type Disk, IoError } from "../../src/ports/disk.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../../src/ports/region-reads.ts";
 import { wrappedFile } from "../../src/ports/wrapped-disk.ts";
 
@@ -203,12 +203,20 @@ test("once it is closed no thread begins, and the end of one is no news", async 
   assert.equal(thread.launches, 1);
 });
 
-test("what is aligned is read past the system's memory, with nothing beyond what was asked for; all else is read the other way", async () => {
+/** A disk with a file "log" of records, and its bytes. */
+async function withRecords(work: (disk: Disk, bytes: Buffer) => Promise<void>): Promise<void> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "chronik-regions-"));
   try {
     const bytes = recordsFile();
     fs.writeFileSync(path.join(folder, "log"), bytes);
-    const disk = createNodeDisk(folder);
+    await work(createNodeDisk(folder), bytes);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+test("what is aligned is read past the system's memory, with nothing beyond what was asked for; all else is read the other way", () =>
+  withRecords(async (disk, bytes) => {
     const writes = await disk.syncedWrites("");
     const alignmentBytes = Math.max(writes.alignmentBytes, 512);
     const opened: string[] = [];
@@ -239,17 +247,10 @@ test("what is aligned is read past the system's memory, with nothing beyond what
     await reads.read({ name: "log", position: 0, memory: tight, from: 0, to: 1_000, recordAt: 0 });
     assert.equal(opened.length, 3);
     assert.equal(tight.compare(bytes.subarray(0, 1_000)), 0);
-  } finally {
-    fs.rmSync(folder, { recursive: true });
-  }
-});
+  }));
 
-test("where the disk does not take what is aligned it is read the other way; any other failure is told", async () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "chronik-regions-"));
-  try {
-    const bytes = recordsFile();
-    fs.writeFileSync(path.join(folder, "log"), bytes);
-    const disk = createNodeDisk(folder);
+test("where the disk does not take what is aligned it is read the other way; any other failure is told", () =>
+  withRecords(async (disk, bytes) => {
     const { allocate } = await disk.syncedWrites("");
     let closed = 0;
     const refusing = (code: string): DiskRegionReads =>
@@ -274,7 +275,4 @@ test("where the disk does not take what is aligned it is read the other way; any
     assert.equal(request.memory.subarray(0, 100_000).compare(bytes.subarray(512, 100_512)), 0);
     await assert.rejects(refusing("EIO").read(request), { code: "EIO" });
     assert.equal(closed, 2);
-  } finally {
-    fs.rmSync(folder, { recursive: true });
-  }
-});
+  }));
