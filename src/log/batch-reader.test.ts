@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { placeIn } from "../../test/log/open-log.ts";
-import { bytesOf, query, readStored, withLog } from "../../test/log/reads.ts";
+import { bytesOf, query, readStored, SMALL_REGIONS, withLog } from "../../test/log/reads.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { BatchResult } from "./batch-query.ts";
 import { CorruptionError } from "./corruption.ts";
@@ -436,4 +436,29 @@ test("readers of a deleted partition find nothing", async () => {
     assert.equal(log.reader.readNow(query(place, 0))?.sizeBytes, 0);
     assert.equal((await readStored(log, query(place, 0)))[0]!.sizeBytes, 0);
   });
+});
+
+test("readers who go through the files at different paces read them once, also where one file ends", async () => {
+  await withLog(async (log, { clock }) => {
+    const place = placeIn(log.topic("t"));
+    for (let n = 0; n < 400; n += 1) {
+      if (n % 100 === 0) await log.roll();
+      log.append(place, [{ value: LARGE }]);
+    }
+    await log.roll();
+    const pass = (ms: number): Promise<void> => new Promise((resolve) => clock.schedule(ms, resolve));
+    await pass(1_000); // nobody writes any more: reads need not take turns
+    const before = log.reader.readBytes;
+    const readAll = async (reader: number): Promise<void> => {
+      for (let offset = 0; offset < 400; ) {
+        const [read] = await readStored(log, query(place, offset, { maxBytes: 60_000 }));
+        await pass((offset / 10) % 6 < 1 + (reader % 3) ? 12 : 1); // as long as it takes to send it
+        offset += read!.parts.length;
+        read!.release();
+      }
+    };
+    await Promise.all([0, 1, 2, 3, 4, 5].map(readAll));
+    const readBytes = log.reader.readBytes - before;
+    assert.ok(readBytes < 1.5 * log.store.wal.position, `${readBytes} bytes of ${log.store.wal.position}`);
+  }, SMALL_REGIONS);
 });

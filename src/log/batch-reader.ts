@@ -13,7 +13,7 @@
  */
 import { BufferPool, capacityFor } from "../base/buffer-pool.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Disk, DiskFile } from "../ports/disk.ts";
+import type { Disk } from "../ports/disk.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 import { batchBaseOffset, batchOffsetCount, batchSizeBytes } from "../protocol/record-batch.ts";
 import { BatchIndex } from "./batch-index.ts";
@@ -25,8 +25,10 @@ import { readStoredIndex } from "./file-index.ts";
 import { rebuildIndexes, rebuiltIndex } from "./index-rebuild.ts";
 import type { FileRange, LogFile } from "./log-file.ts";
 import { LruCache } from "./lru-cache.ts";
+import { OpenFiles } from "./open-files.ts";
 import { ReadAhead, type WantedPlace } from "./read-ahead.ts";
 import type { ReadTurns } from "./read-turns.ts";
+import type { ReadStretch } from "./reading-places.ts";
 import { type Region, RegionCache } from "./region-cache.ts";
 import {
   batchDataOffset,
@@ -42,17 +44,20 @@ const COALESCE_GAP_BYTES = 64 * 1024;
 const MAX_PLAN_BYTES = 16 * 1024 * 1024;
 /** The largest single read, unless one batch is larger. */
 const MAX_READ_BYTES = 4 * 1024 * 1024;
+/** Who finds no memory for regions waits for it so long at most: what a reader who is slow can cost one who is not, for each answer. */
+const MAX_WAIT_MS = 20;
 /** A region is read for whoever wants this part of it. */
 const REGION_MIN_SHARE = 1 / 8;
 const MAX_OPEN_FILES = 64;
 
 export class BatchReader {
   readonly #disk: Disk;
+  readonly #clock: Clock;
   readonly #blocks: BlockCache;
   readonly #buffers = new BufferPool();
   readonly #budget: ByteBudget;
   readonly #indexes: LruCache<BatchIndex>;
-  readonly #handles: LruCache<OpenFile>;
+  readonly #files: OpenFiles;
   readonly #turns: ReadTurns;
   readonly #regions: RegionCache;
   readonly #readAhead: ReadAhead;
@@ -80,13 +85,14 @@ export class BatchReader {
     readonly report: (line: string) => void;
   }) {
     this.#disk = options.disk;
+    this.#clock = options.clock;
     this.#rangesIn = options.rangesIn;
     this.#report = options.report;
     this.#blocks = options.blocks;
     this.#turns = options.turns;
     this.#budget = new ByteBudget(options.bufferBytes / 2);
     this.#indexes = new LruCache(options.indexCacheBytes, () => undefined);
-    this.#handles = new LruCache(MAX_OPEN_FILES, (open) => open.retire());
+    this.#files = new OpenFiles(MAX_OPEN_FILES, (name) => options.disk.open(name, "read"));
     this.#regionReads = options.regionReads;
     this.#regions = new RegionCache({
       memoryBytes: options.bufferBytes / 2,
@@ -162,10 +168,11 @@ export class BatchReader {
     };
     try {
       await all(plans.map((plan) => this.#choose(plan)));
+      for (const stretch of plans.flatMap(stretchOf)) this.#regions.went(stretch);
       const batches = inOrder(plans.flatMap((plan) => plan.batches));
-      const servedFromRegions = this.#readRegions(batches, regions);
+      const inRegions = await this.#obtainRegions(batches, regions);
       void this.#readAhead.behind(plans.flatMap(wantedPlaceOf)); // once all that is wanted was begun
-      const spans = spansOf(await servedFromRegions);
+      const spans = spansOf(await takeRead(inRegions));
       const wantedBytes = spans.reduce((sum, span) => sum + capacityFor(spanBytes(span)), 0);
       await this.#budget.acquire(wantedBytes);
       takenBytes = wantedBytes;
@@ -210,14 +217,14 @@ export class BatchReader {
   /** Lets go of a file that is going to be removed: as long as it is open it takes up disk. */
   forget(file: LogFile): void {
     this.#regions.forget(file);
-    this.#handles.delete(file.name);
+    this.#files.close(file.name);
   }
 
   /** Lets go of all open files. */
   close(): void {
     this.#regionReads.close();
     this.#regions.close();
-    this.#handles.clear();
+    this.#files.closeAll();
   }
 
   async #readIndex(range: FileRange): Promise<BatchIndex> {
@@ -290,6 +297,7 @@ export class BatchReader {
       const { topicBytes } = query;
       plan.batches.push({ file: range.file, at, topicBytes, sizeBytes, range, baseOffset, bytes: undefined });
       plan.sizeBytes += sizeBytes;
+      plan.nextOffset = index.endOffsetAt(row);
     }
     plan.more = range.endOffset < query.limitOffset;
   }
@@ -312,35 +320,32 @@ export class BatchReader {
     return undefined;
   }
 
-  /** Serves batches from regions, which it holds. Answers those that no region is for, or that it cannot give. */
-  async #readRegions(batches: readonly PlannedBatch[], held: Set<Region>): Promise<PlannedBatch[]> {
-    const left: PlannedBatch[] = [];
-    const served: { readonly batch: PlannedBatch; readonly region: Region }[] = [];
+  /** Finds regions for batches, or begins them as soon as there is memory. */
+  async #obtainRegions(batches: readonly PlannedBatch[], held: Set<Region>): Promise<BatchInRegion[]> {
+    const inRegions: BatchInRegion[] = [];
+    const untilMs = this.#clock.monotonicMs() + MAX_WAIT_MS;
+    const mostHeld = this.#regions.memoryBytes / this.#regions.regionBytes / 2;
     const wanted = wantedBehind(batches, this.#regions.roomBytes);
     const worthBytes = this.#regions.regionBytes * REGION_MIN_SHARE;
     let region: Region | undefined;
     for (const [index, batch] of batches.entries()) {
       const { file, at } = batch;
-      if (region === undefined || region.retired || !region.spans(file, at, recordBytes(batch))) {
+      const sizeBytes = recordBytes(batch);
+      if (region === undefined || region.retired || !region.spans(file, at, sizeBytes)) {
         const goesOn = region?.file === file && at <= region.to + COALESCE_GAP_BYTES && wanted[index]! > 0;
-        region = file.isClosed ? this.#regions.find(file, at, recordBytes(batch)) : undefined;
-        if (region === undefined && file.isClosed && (goesOn || wanted[index]! >= worthBytes))
-          region = this.#regions.begin(file, at, "now");
+        const isWorth = goesOn || wanted[index]! >= worthBytes;
+        region = file.isClosed ? this.#regions.find(file, at, sizeBytes) : undefined;
+        if (region !== undefined) this.#regions.hold(region);
+        else if (isWorth && file.isClosed) {
+          // Who holds half of all would wait for itself.
+          region = await this.#regions.obtain(file, at, sizeBytes, held.size < mostHeld ? untilMs : 0);
+        }
+        if (region !== undefined && held.has(region)) this.#regions.release(region);
+        else if (region !== undefined) held.add(region);
       }
-      if (region === undefined) {
-        left.push(batch);
-        continue;
-      }
-      if (!held.has(region)) {
-        this.#regions.hold(region);
-        held.add(region);
-      }
-      served.push({ batch, region });
+      inRegions.push({ batch, region });
     }
-    // One that cannot be read serves nothing: whoever needs its batches reads them one by one, and is told why.
-    await Promise.allSettled([...held].map(({ read }) => read));
-    for (const { batch, region } of served) if (!takeFrom(region, batch)) left.push(batch);
-    return left.length === 0 ? left : inOrder(left);
+    return inRegions;
   }
 
   async #readSpan(span: readonly PlannedBatch[], bytes: Buffer): Promise<void> {
@@ -353,7 +358,7 @@ export class BatchReader {
     const { memory, from, to, position } = request;
     let recordAt: number | undefined;
     let verifiedTo: number | undefined;
-    const readBytes = await this.#turns.read(memory.subarray(from, to), position, async (piece, pieceAt) => {
+    const readBytes = await this.#turns.readQueued(memory.subarray(from, to), position, async (piece, pieceAt) => {
       const pieceFrom = pieceAt - position + from;
       const pieceTo = pieceFrom + piece.length;
       const got = await this.#regionReads.read({
@@ -374,20 +379,11 @@ export class BatchReader {
 
   #readInTurn(file: LogFile, bytes: Buffer, at: number): Promise<number> {
     return this.#turns.read(bytes, at, async (piece, pieceAt) => {
-      const got = await this.#readFile(file, piece, pieceAt);
+      const got = await this.#files.read(file.name, piece, pieceAt);
       this.reads += 1;
       this.readBytes += got;
       return got;
     });
-  }
-
-  async #readFile(file: LogFile, bytes: Buffer, at: number): Promise<number> {
-    let open = this.#handles.get(file.name);
-    if (open === undefined) {
-      open = new OpenFile(this.#disk.open(file.name, "read"), () => this.#handles.delete(file.name));
-      this.#handles.set(file.name, open, 1);
-    }
-    return open.read(bytes, at);
   }
 }
 
@@ -404,6 +400,12 @@ interface PlannedBatch {
   bytes: Buffer | undefined;
 }
 
+interface BatchInRegion {
+  readonly batch: PlannedBatch;
+  /** Held; undefined when it has to be read on its own. */
+  readonly region: Region | undefined;
+}
+
 interface Plan {
   readonly query: BatchQuery;
   /** Undefined when there is nothing to read. */
@@ -411,6 +413,8 @@ interface Plan {
   /** Where in its file the range ends. */
   rangeTo: number;
   batches: PlannedBatch[];
+  /** Behind the last of them. */
+  nextOffset: number;
   sizeBytes: number;
   more: boolean;
 }
@@ -420,7 +424,7 @@ function planOf(query: BatchQuery): Plan {
   const isAny = query.offset < query.limitOffset;
   const range = isAny ? (query.range ?? query.partition.findRange(query.offset)) : undefined;
   if (range !== undefined) range.file.readers += 1;
-  return { query, range, rangeTo: 0, batches: [], sizeBytes: 0, more: false };
+  return { query, range, rangeTo: 0, batches: [], nextOffset: query.offset, sizeBytes: 0, more: false };
 }
 
 /** What it reads, if there is anything, and its like will be wanted behind it: not when one range was asked for. */
@@ -430,6 +434,13 @@ function wantedPlaceOf({ query, range, rangeTo, sizeBytes, batches }: Plan): Wan
   const last = batches.at(-1)!;
   const largestRecordBytes = batches.reduce((most, batch) => Math.max(most, recordBytes(batch)), 0);
   return [{ query, range, from: first.at, to: last.at + recordBytes(last), rangeTo, sizeBytes, largestRecordBytes }];
+}
+
+/** What it is going to read of sealed files, and its reader is expected to go on behind. */
+function stretchOf({ query, range, nextOffset, batches }: Plan): ReadStretch[] {
+  const last = batches.at(-1);
+  if (last === undefined || range === undefined || query.range !== undefined) return [];
+  return [{ partition: query.partition, offset: query.offset, nextOffset, file: range.file, at: last.at }];
 }
 
 /** Takes damaged batches, and those behind them, out of a plan that was read. */
@@ -486,6 +497,15 @@ async function all(tasks: readonly Promise<void>[]): Promise<void> {
 /** Takes a batch out of bytes that were read, unless they are not what was written: see `endBeforeDamage`. */
 function takeVerified(batch: PlannedBatch, bytes: Buffer, at: number, got: number): void {
   if (verifiedRecordBytes(bytes, at, got) === recordBytes(batch)) take(batch, bytes, at);
+}
+
+/** Takes batches out of their regions when these were read. Answers those that were not there, in order. */
+async function takeRead(batches: readonly BatchInRegion[]): Promise<PlannedBatch[]> {
+  // One that cannot be read serves nothing: whoever needs its batches reads them one by one, and is told why.
+  await Promise.allSettled(new Set(batches.flatMap(({ region }) => region?.read ?? [])));
+  return batches
+    .filter(({ batch, region }) => region === undefined || !takeFrom(region, batch))
+    .map(({ batch }) => batch);
 }
 
 /** As `takeVerified`, out of a region, whose records are verified already for the most part. Answers whether it is there. */
@@ -555,36 +575,4 @@ function spansOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
 function spanBytes(span: readonly PlannedBatch[]): number {
   const last = span.at(-1)!;
   return last.at + recordBytes(last) - span[0]!.at;
-}
-
-/** An open file that closes when it has left the cache and no read is under way. */
-class OpenFile {
-  readonly #file: Promise<DiskFile>;
-  #reads = 0;
-  #retired = false;
-
-  /** `failed`: it could not be opened. Whoever reads is told, and the next one has to try again. */
-  constructor(file: Promise<DiskFile>, failed: () => void) {
-    this.#file = file;
-    file.catch(failed);
-  }
-
-  async read(bytes: Buffer, at: number): Promise<number> {
-    this.#reads += 1;
-    try {
-      return await (await this.#file).read(bytes, at);
-    } finally {
-      this.#reads -= 1;
-      this.#closeIfDone();
-    }
-  }
-
-  retire(): void {
-    this.#retired = true;
-    this.#closeIfDone();
-  }
-
-  #closeIfDone(): void {
-    if (this.#retired && this.#reads === 0) void this.#file.then((file) => file.close()).catch(() => undefined);
-  }
 }

@@ -1,12 +1,21 @@
 /** Reads regions by means of a disk, in the thread that asks for them. */
-import { type Disk, type DiskFile, IoError, type SyncedWrites } from "../ports/disk.ts";
+import { type Disk, IoError, type SyncedWrites } from "../ports/disk.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { OpenFiles } from "./open-files.ts";
 import { RecordEnds } from "./record-ends.ts";
 import { verifiedRecordsEnd } from "./wal-record.ts";
 
+/** Enough for the disk always to have something to do while the records of what it gave are gone over. */
+const READS_AT_ONCE = 3;
+/** Kept open until others are read, or nobody reads: one that was removed meanwhile takes up disk until then. */
+const MAX_OPEN_FILES = 4;
+
 export class DiskRegionReads implements RegionReads {
-  readonly #disk: Disk;
+  readonly #files: OpenFiles;
+  readonly #filesPastMemory: OpenFiles | undefined;
   readonly #pastMemory: Pick<SyncedWrites, "alignmentBytes" | "allocate" | "open"> | undefined;
+  readonly #turns = new ByteBudget(READS_AT_ONCE);
   readonly #ends = new RecordEnds();
   /** All reads that were asked for so far. */
   #earlier = Promise.resolve();
@@ -16,8 +25,11 @@ export class DiskRegionReads implements RegionReads {
    * Where the disk does not take it so, it is read the other way.
    */
   constructor(disk: Disk, pastMemory?: Pick<SyncedWrites, "alignmentBytes" | "allocate" | "open">) {
-    this.#disk = disk;
+    this.#files = new OpenFiles(MAX_OPEN_FILES, (name) => disk.open(name, "read"));
     this.#pastMemory = pastMemory;
+    if (pastMemory !== undefined) {
+      this.#filesPastMemory = new OpenFiles(MAX_OPEN_FILES, (name) => pastMemory.open(name));
+    }
   }
 
   allocate(sizeBytes: number): Buffer {
@@ -32,7 +44,7 @@ export class DiskRegionReads implements RegionReads {
 
   async #readAndVerify(request: RegionRead, earlier: Promise<void>): Promise<RegionReadResult> {
     const { memory, from } = request;
-    const readBytes = await this.#read(request);
+    const readBytes = await this.#readInTurn(request);
     if (typeof request.recordAt !== "number") await earlier;
     const recordAt = this.#ends.startOf(request);
     const verifiedTo = recordAt === undefined ? from : verifiedRecordsEnd(memory, recordAt, from + readBytes);
@@ -40,32 +52,36 @@ export class DiskRegionReads implements RegionReads {
     return { readBytes, recordAt, verifiedTo };
   }
 
+  async #readInTurn(request: RegionRead): Promise<number> {
+    await this.#turns.acquire(1);
+    try {
+      return await this.#read(request);
+    } finally {
+      this.#turns.release(1);
+    }
+  }
+
   async #read({ name, position, memory, from, to }: RegionRead): Promise<number> {
-    const pastMemory = this.#pastMemory;
-    const alignmentBytes = pastMemory?.alignmentBytes ?? 1;
+    const alignmentBytes = this.#pastMemory?.alignmentBytes ?? 1;
     const alignedTo = Math.ceil(to / alignmentBytes) * alignmentBytes;
     const isAligned = position % alignmentBytes === 0 && from % alignmentBytes === 0 && alignedTo <= memory.length;
-    if (pastMemory !== undefined && isAligned) {
+    if (this.#filesPastMemory !== undefined && isAligned) {
       try {
-        const got = await readOf(pastMemory.open(name), memory.subarray(from, alignedTo), position);
+        const got = await this.#filesPastMemory.read(name, memory.subarray(from, alignedTo), position);
         return Math.min(got, to - from); // the file may go on behind what is asked for
       } catch (error) {
         if (!(error instanceof IoError) || error.code !== "EINVAL") throw error;
       }
     }
-    return readOf(this.#disk.open(name, "read"), memory.subarray(from, to), position);
+    return this.#files.read(name, memory.subarray(from, to), position);
   }
 
-  release(): void {}
+  release(): void {
+    this.#files.closeAll();
+    this.#filesPastMemory?.closeAll();
+  }
 
-  close(): void {}
-}
-
-async function readOf(opened: Promise<DiskFile>, bytes: Buffer, position: number): Promise<number> {
-  const file = await opened;
-  try {
-    return await file.read(bytes, position);
-  } finally {
-    await file.close();
+  close(): void {
+    this.release();
   }
 }

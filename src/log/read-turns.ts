@@ -8,18 +8,26 @@ import type { Clock } from "../ports/clock.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { Pauses } from "./pauses.ts";
 
-/** Reads at once. Fewer than the threads that all file operations share, so that a sync always finds one free. */
-const READS_AT_ONCE = 3;
+/**
+ * What reads take of all turns, so that three are under way at once: fewer than the threads that all file operations share, or a sync
+ * would not find one free.
+ */
+const READ_TURNS = 4;
+/** Of those that see for themselves that there are not too many (`DiskRegionReads`), as many as are begun at once are under way. */
+const QUEUED_READ_TURNS = 1;
+const ALL_TURNS = 12;
 /** The log is being written as long as its last commit is no older. */
 const LIVE_MS = 100;
 const LIVE_PIECE_BYTES = 512 * 1024;
 const PAUSE_FACTOR = 8;
 const MAX_PAUSE_MS_PER_MEBIBYTE = 8;
 
+type ReadPiece = (bytes: Buffer, at: number) => Promise<number>;
+
 export class ReadTurns {
   readonly #clock: Clock;
   readonly #committedMs: () => number;
-  readonly #turns = new ByteBudget(READS_AT_ONCE);
+  readonly #turns = new ByteBudget(ALL_TURNS);
   readonly #pauses: Pauses;
 
   /** `committedMs`: when the log was committed last, monotonic milliseconds. */
@@ -30,11 +38,20 @@ export class ReadTurns {
   }
 
   /** Fills `bytes` from position `at` on by calls of `read`, which answers how much there was. Answers the sum. */
-  async read(bytes: Buffer, at: number, read: (bytes: Buffer, at: number) => Promise<number>): Promise<number> {
+  read(bytes: Buffer, at: number, read: ReadPiece): Promise<number> {
+    return this.#read(bytes, at, READ_TURNS, read);
+  }
+
+  /** As `read`, of what keeps a queue itself. */
+  readQueued(bytes: Buffer, at: number, read: ReadPiece): Promise<number> {
+    return this.#read(bytes, at, QUEUED_READ_TURNS, read);
+  }
+
+  async #read(bytes: Buffer, at: number, readTurns: number, read: ReadPiece): Promise<number> {
     let got = 0;
     for (;;) {
       const isLive = this.#clock.monotonicMs() - this.#committedMs() < LIVE_MS;
-      const turns = isLive ? READS_AT_ONCE : 1;
+      const turns = isLive ? ALL_TURNS : readTurns;
       const piece = bytes.subarray(got, isLive ? got + LIVE_PIECE_BYTES : bytes.length);
       await this.#turns.acquire(turns);
       try {

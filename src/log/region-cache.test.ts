@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { SimProcess } from "../../sim/simulation.ts";
 import { type OpenLog, type Place, placeIn } from "../../test/log/open-log.ts";
 import { bytesOf, query, readStored, SMALL_REGIONS, withLog } from "../../test/log/reads.ts";
 import { toPosition } from "../base/brands.ts";
 import { CorruptionError } from "./corruption.ts";
-import { RegionCache, type Wanted } from "./region-cache.ts";
+import { type Region, RegionCache, type Wanted } from "./region-cache.ts";
 import { WalFile } from "./wal-file.ts";
 
 const LARGE = Buffer.alloc(5000, 1);
@@ -88,8 +89,17 @@ test("a region with damage is not kept", async () => {
   }, SMALL_REGIONS);
 });
 
-test("what was read ahead and not used yet is given up for who wants something now, and for nobody's reading ahead", async () => {
-  await withLog(async (_log, { clock }) => {
+const REGIONS = 8;
+const FILE = new WalFile(toPosition(0), 1, toPosition(10_000_000));
+
+/** So far apart that none of them joins another. */
+const apart = (n: number): number => n * 200_000;
+
+/** Eight regions, whose reads find nothing. */
+async function withRegions(
+  scenario: (cache: RegionCache, process: SimProcess, place: Place) => Promise<void>,
+): Promise<void> {
+  await withLog(async (log, process) => {
     const reads = {
       allocate: (sizeBytes: number) => Buffer.alloc(sizeBytes),
       read: () => assert.fail(),
@@ -98,26 +108,110 @@ test("what was read ahead and not used yet is given up for who wants something n
     };
     const inTurn = ({ to }: { readonly to: number }) =>
       Promise.resolve({ readBytes: to, recordAt: undefined, verifiedTo: 0 });
-    const cache = new RegionCache({ memoryBytes: 8 * 65_536, reads, clock, inTurn });
-    const file = new WalFile(toPosition(0), 1, toPosition(10_000_000));
-    const farApart = (n: number): number => n * 200_000;
-    const begins = async (n: number, wanted: Wanted): Promise<boolean> => {
-      const region = cache.begin(file, farApart(n), wanted);
-      await region?.read;
-      return region !== undefined;
-    };
-    const isThere = (n: number): boolean => cache.find(file, farApart(n), 1) !== undefined;
-    for (let n = 0; n < 8; n += 1) assert.ok(await begins(n, "ahead"));
-    assert.equal(await begins(8, "ahead"), false);
-    assert.ok(await begins(9, "now"));
-    assert.equal(await begins(8, "ahead"), false);
-    const used = cache.find(file, farApart(3), 1)!;
+    const { clock } = process;
+    const cache = new RegionCache({ memoryBytes: REGIONS * 65_536, reads, clock, inTurn });
+    await scenario(cache, process, placeIn(log.topic("t")));
+  });
+}
+
+async function begins(cache: RegionCache, n: number, wanted: Wanted): Promise<boolean> {
+  const region = cache.begin(FILE, apart(n), wanted);
+  await region?.read;
+  return region !== undefined;
+}
+
+/** Regions of all memory, each of which an answer refers to. */
+async function fill(cache: RegionCache): Promise<readonly Region[]> {
+  const regions = Array.from({ length: REGIONS }, (_, n) => cache.begin(FILE, apart(n), "now")!);
+  for (const region of regions) cache.hold(region);
+  await Promise.all(regions.map(({ read }) => read));
+  return regions;
+}
+
+/** What a promise has come to by now. */
+async function settledNow<T>(promise: Promise<T>): Promise<T | "waits"> {
+  return Promise.race([promise, new Promise<"waits">((resolve) => setImmediate(() => resolve("waits")))]);
+}
+
+test("what was read ahead and not used yet is given up only for who has waited", async () => {
+  await withRegions(async (cache) => {
+    const isThere = (n: number): boolean => cache.find(FILE, apart(n), 1) !== undefined;
+    for (let n = 0; n < REGIONS; n += 1) assert.ok(await begins(cache, n, "ahead"));
+    assert.equal(await begins(cache, 8, "ahead"), false);
+    assert.equal(await begins(cache, 8, "now"), false);
+    assert.ok(await begins(cache, 9, "anyhow"));
+    assert.equal(await begins(cache, 8, "ahead"), false);
+    const used = cache.find(FILE, apart(3), 1)!;
     cache.hold(used);
-    assert.equal(await begins(8, "ahead"), false, "it is in use");
+    assert.equal(await begins(cache, 8, "ahead"), false, "it is in use");
     cache.release(used);
-    assert.ok(await begins(8, "ahead"));
+    assert.ok(await begins(cache, 8, "ahead"));
     assert.deepEqual([isThere(3), isThere(4), isThere(8)], [false, true, true]);
     cache.close();
-    assert.equal(await begins(5, "now"), false);
+    assert.equal(await begins(cache, 5, "anyhow"), false);
+  });
+});
+
+test("what is still to come for a reader is given up only for who has waited", async () => {
+  await withRegions(async (cache, { clock }, { partition }) => {
+    for (const region of await fill(cache)) cache.release(region);
+    cache.went({ partition, offset: 0, nextOffset: 1, file: FILE, at: apart(1) });
+    assert.ok(await begins(cache, 8, "now"));
+    assert.equal(cache.find(FILE, apart(0), 1), undefined, "its reader has gone on");
+    cache.went({ partition, offset: 1, nextOffset: 2, file: FILE, at: apart(1) });
+    const others = Array.from({ length: 5 }, (_, n) => begins(cache, 10 + n, "now"));
+    assert.deepEqual(await Promise.all(others), [true, true, true, true, true]);
+    assert.ok(cache.find(FILE, apart(1), 1) !== undefined);
+    const beganMs = clock.monotonicMs();
+    const region = await cache.obtain(FILE, apart(20), 1, beganMs + 10);
+    assert.ok(region !== undefined);
+    assert.equal(clock.monotonicMs(), beganMs + 10);
+    await region.read;
+  });
+});
+
+test("who finds all in use waits for the first that is not, before anybody reads ahead, and in order", async () => {
+  await withRegions(async (cache, { clock }) => {
+    const [first, second] = await fill(cache);
+    const untilMs = clock.monotonicMs() + 10;
+    const waiting = [8, 9, 8].map((n) => cache.obtain(FILE, apart(n), 1, untilMs));
+    assert.equal(await settledNow(Promise.race(waiting)), "waits");
+    cache.release(first!);
+    const [got, none, same] = await Promise.all(waiting.map(settledNow));
+    assert.ok(got !== undefined && got !== "waits" && got.spans(FILE, apart(8), 1));
+    assert.equal(none, "waits");
+    assert.equal(same, got, "what is begun for one is there for all who wait");
+    assert.ok(got.holders >= 2, "each of them holds it");
+    cache.release(second!);
+    const last = await waiting[1];
+    assert.ok(last?.spans(FILE, apart(9), 1));
+    assert.equal(await begins(cache, 10, "ahead"), false, "all are in use again");
+  });
+});
+
+test("while anybody waits nothing is read ahead", async () => {
+  await withRegions(async (cache, { clock }, { partition }) => {
+    const regions = await fill(cache);
+    cache.went({ partition, offset: 0, nextOffset: 1, file: FILE, at: apart(1) });
+    cache.release(regions[1]!);
+    const waiting = cache.obtain(FILE, apart(8), 1, clock.monotonicMs() + 10);
+    cache.went({ partition, offset: 1, nextOffset: 2, file: FILE, at: apart(2) });
+    assert.equal(await begins(cache, 9, "ahead"), false);
+    cache.release(regions[0]!);
+    assert.ok((await waiting)?.spans(FILE, apart(8), 1));
+    assert.equal(await begins(cache, 9, "ahead"), true);
+  });
+});
+
+test("who has waited in vain, or must not wait, does without; closing ends all waiting", async () => {
+  await withRegions(async (cache, { clock }) => {
+    await fill(cache);
+    const beganMs = clock.monotonicMs();
+    assert.equal(await cache.obtain(FILE, apart(8), 1, beganMs + 10), undefined);
+    assert.equal(clock.monotonicMs(), beganMs + 10);
+    assert.equal(await cache.obtain(FILE, apart(8), 1, beganMs), undefined);
+    const more = cache.obtain(FILE, apart(8), 1, beganMs + 1_000);
+    cache.close();
+    assert.equal(await settledNow(more), undefined);
   });
 });

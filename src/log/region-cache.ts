@@ -7,12 +7,17 @@
  * ends, rather than with the batch that is wanted first, or readers of several partitions would each have regions of their own.
  * Its records are gone over when it is read, as far as is known where one begins; others are when they are wanted.
  *
+ * Several who go through the same files at about the same time are kept together: what is still to come for one of them is not given up
+ * for another, who is ahead of it, before that one has waited for a while. Left to themselves they drift apart until none finds what another
+ * has read.
+ *
  * Bounds: so many regions of one size, a power of two, in memory that is taken with the first, and given back when nobody has
  * wanted any for a while. One that answers still refer to is not taken for another; when all are, readers do without.
  */
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { RecordStart, RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 import type { LogFile } from "./log-file.ts";
+import { ReadingPlaces, type ReadStretch } from "./reading-places.ts";
 
 /** All are given back when nobody has looked for one for so long, or for twice as long. */
 const IDLE_MS = 5_000;
@@ -25,9 +30,23 @@ const PAGE_BYTES = 4096;
 const NEAR_SHARE = 1 / 4;
 /** ... and reads this share of that one's end again, for the record that lies across it. */
 const EDGE_SHARE = 1 / 16;
+/** Of all memory, how much is kept for a reader behind the place where it stands. */
+const KEPT_SHARE = 3 / 4;
 
-/** Read ahead never takes the memory of what was read ahead and not used yet. */
-export type Wanted = "now" | "ahead";
+/**
+ * What is read ahead, or wanted now, takes the memory of what was used and is not to come for anybody; only who has waited takes that of
+ * anything that no answer refers to.
+ */
+export type Wanted = "ahead" | "now" | "anyhow";
+
+/** Who waits for a region. */
+interface Waiting {
+  readonly file: LogFile;
+  readonly at: number;
+  readonly sizeBytes: number;
+  readonly resolve: (region: Region | undefined) => void;
+  readonly timer: Timer;
+}
 
 /** A part of a file. */
 interface Stretch {
@@ -103,6 +122,9 @@ export class RegionCache {
   #count = 0;
   /** The one used last comes last. */
   readonly #regions: Region[] = [];
+  readonly #places: ReadingPlaces;
+  /** In order of arrival. */
+  #waiting: Waiting[] = [];
   readonly #clock: Clock;
   #idleTimer: Timer | undefined;
   #wasUsed = false;
@@ -119,6 +141,7 @@ export class RegionCache {
     this.#maxRegions = Math.floor(options.memoryBytes / this.regionBytes);
     this.#reads = options.reads;
     this.#clock = options.clock;
+    this.#places = new ReadingPlaces(options.clock);
     this.#inTurn = options.inTurn;
   }
 
@@ -151,6 +174,11 @@ export class RegionCache {
     return region;
   }
 
+  /** A query is going to read this. */
+  went(read: ReadStretch): void {
+    this.#places.went(read);
+  }
+
   /**
    * Begins to read a region of a sealed file for the record that begins at `at`, which is wanted now or only will be; undefined when
    * there is no memory for it.
@@ -158,6 +186,19 @@ export class RegionCache {
   begin(file: LogFile, at: number, wanted: Wanted): Region | undefined {
     const memory = this.#take(wanted);
     return memory === undefined ? undefined : this.#begin(this.#stretchFor(file, at), memory);
+  }
+
+  /**
+   * A region for the record of `sizeBytes` that begins at `at` in a sealed file, where none was found. It is held by the caller, who waits for
+   * memory until then (monotonic milliseconds); undefined when there was none.
+   */
+  async obtain(file: LogFile, at: number, sizeBytes: number, untilMs: number): Promise<Region | undefined> {
+    let region = this.#waiting.length === 0 ? this.begin(file, at, "now") : undefined;
+    const waitMs = untilMs - this.#clock.monotonicMs();
+    if (region === undefined && waitMs > 0 && !this.#closed) return this.#wait(file, at, sizeBytes, waitMs);
+    region ??= this.begin(file, at, "anyhow");
+    if (region !== undefined) this.hold(region);
+    return region;
   }
 
   /**
@@ -170,6 +211,34 @@ export class RegionCache {
     const position = pageOf(to - this.edgeBytes);
     const end = Math.min(position + this.regionBytes, file.end - file.base);
     return this.#begin({ file, position, recordAt: { behind: to }, to: end }, memory);
+  }
+
+  #wait(file: LogFile, at: number, sizeBytes: number, waitMs: number): Promise<Region | undefined> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.schedule(waitMs, () => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        const region = this.find(file, at, sizeBytes) ?? this.begin(file, at, "anyhow");
+        if (region !== undefined) this.hold(region);
+        resolve(region);
+      });
+      const waiting: Waiting = { file, at, sizeBytes, resolve, timer };
+      this.#waiting.push(waiting);
+    });
+  }
+
+  #serveWaiting(): void {
+    let isRoom = true;
+    this.#waiting = this.#waiting.filter(({ file, at, sizeBytes, resolve, timer }) => {
+      const region = this.find(file, at, sizeBytes) ?? (isRoom ? this.begin(file, at, "now") : undefined);
+      if (region === undefined) {
+        isRoom = false;
+        return true;
+      }
+      this.hold(region);
+      timer.cancel();
+      resolve(region);
+      return false;
+    });
   }
 
   #begin(stretch: Stretch, memory: Buffer): Region {
@@ -196,7 +265,9 @@ export class RegionCache {
 
   release(region: Region): void {
     region.holders -= 1;
-    if (region.holders === 0 && region.retired) this.#free.push(region.memory);
+    if (region.holders > 0) return;
+    if (region.retired) this.#free.push(region.memory);
+    this.#serveWaiting();
   }
 
   /** Lets nobody find it any more: another is read in its place, or it is not what was written. */
@@ -216,6 +287,10 @@ export class RegionCache {
   close(): void {
     this.#closed = true;
     this.#idleTimer?.cancel();
+    for (const { timer, resolve } of this.#waiting.splice(0)) {
+      timer.cancel();
+      resolve(undefined);
+    }
     this.#retireAll();
   }
 
@@ -243,7 +318,7 @@ export class RegionCache {
   }
 
   #take(wanted: Wanted): Buffer | undefined {
-    if (this.#closed) return undefined;
+    if (this.#closed || (wanted === "ahead" && this.#waiting.length > 0)) return undefined;
     if (this.#free.length === 0 && this.#count < this.#maxRegions) {
       this.#memory ??= this.#reads.allocate(this.memoryBytes);
       this.#watch();
@@ -252,10 +327,17 @@ export class RegionCache {
       return this.#memory.subarray(from, from + this.regionBytes);
     }
     if (this.#free.length === 0) {
-      const unused = this.#regions.find(({ holders, wasHeld }) => holders === 0 && (wanted === "now" || wasHeld));
+      const unused = this.#regions.find(
+        (region) => region.holders === 0 && (wanted === "anyhow" || this.#isDone(region)),
+      );
       if (unused !== undefined) this.retire(unused);
     }
     return this.#free.pop();
+  }
+
+  /** Whether it was used, and nobody seems to come for it any more. */
+  #isDone(region: Region): boolean {
+    return region.wasHeld && !this.#places.areBefore(region, KEPT_SHARE * this.memoryBytes);
   }
 
   #stretchFor(file: LogFile, at: number): Stretch {

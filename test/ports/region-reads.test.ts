@@ -10,9 +10,9 @@ import { type ReadRequest, ThreadRegionReads } from "../../src/io/thread-region-
 import { DiskRegionReads } from "../../src/log/disk-region-reads.ts";
 import { stateRecordBytes, writeStateRecord } from "../../src/log/wal-record.ts";
 import type { ChildEvents, ChildLauncher } from "../../src/ports/child.ts";
-import { type Disk, IoError } from "../../src/ports/disk.ts";
+import { type Disk, type DiskFile, IoError } from "../../src/ports/disk.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../../src/ports/region-reads.ts";
-import { wrappedFile } from "../../src/ports/wrapped-disk.ts";
+import { wrapped, wrappedFile } from "../../src/ports/wrapped-disk.ts";
 
 const MIB = 1024 * 1024;
 const FIELD_BYTES = 1000;
@@ -219,13 +219,19 @@ test("what is aligned is read past the system's memory, with nothing beyond what
   withRecords(async (disk, bytes) => {
     const writes = await disk.syncedWrites("");
     const alignmentBytes = Math.max(writes.alignmentBytes, 512);
-    const opened: string[] = [];
+    let [opened, readsPast] = [0, 0];
+    const closed = Promise.withResolvers<void>();
     const pastMemory = {
       alignmentBytes,
       allocate: writes.allocate,
-      open: (name: string) => {
-        opened.push(name);
-        return writes.open(name);
+      open: async (name: string) => {
+        const file = await writes.open(name);
+        opened += 1;
+        const read = (into: Buffer, position: number): Promise<number> => {
+          readsPast += 1;
+          return file.read(into, position);
+        };
+        return wrappedFile(file, { read, close: () => file.close().then(closed.resolve, closed.reject) });
       },
     };
     const reads = new DiskRegionReads(disk, pastMemory);
@@ -239,20 +245,22 @@ test("what is aligned is read past the system's memory, with nothing beyond what
     same(await read(alignmentBytes, 0, 100_000), alignmentBytes, alignmentBytes + 100_000); // the end need not be
     same(await read(alignmentBytes, alignmentBytes, 100_000), alignmentBytes, 100_000);
     same(await read(2 * alignmentBytes, 0, 2 * MIB), 2 * alignmentBytes, bytes.length); // beyond the end of the file
-    assert.equal(opened.length, 3);
+    assert.equal(readsPast, 3);
     same(await read(100, 0, 100_000), 100, 100_100);
     same(await read(0, 100, 100_000), 0, 99_900);
-    assert.equal(opened.length, 3);
+    assert.equal(readsPast, 3);
     const tight = Buffer.alloc(1_000); // no room for the rest of the last block
     await reads.read({ name: "log", position: 0, memory: tight, from: 0, to: 1_000, recordAt: 0 });
-    assert.equal(opened.length, 3);
+    assert.equal(readsPast, 3);
     assert.equal(tight.compare(bytes.subarray(0, 1_000)), 0);
+    assert.equal(opened, 1, "it stays open for the next read");
+    reads.release();
+    await closed.promise;
   }));
 
 test("where the disk does not take what is aligned it is read the other way; any other failure is told", () =>
   withRecords(async (disk, bytes) => {
     const { allocate } = await disk.syncedWrites("");
-    let closed = 0;
     const refusing = (code: string): DiskRegionReads =>
       new DiskRegionReads(disk, {
         alignmentBytes: 512,
@@ -260,7 +268,7 @@ test("where the disk does not take what is aligned it is read the other way; any
         open: async (name) => {
           const file = await disk.open(name, "read");
           const read = (): Promise<number> => Promise.reject(new IoError("fatal", code, "refused"));
-          return wrappedFile(file, { read, close: () => file.close().finally(() => (closed += 1)) });
+          return wrappedFile(file, { read });
         },
       });
     const request = {
@@ -271,8 +279,37 @@ test("where the disk does not take what is aligned it is read the other way; any
       to: 100_000,
       recordAt: { behind: 0 },
     };
-    assert.equal((await refusing("EINVAL").read(request)).readBytes, 100_000);
+    const [misaligned, broken] = [refusing("EINVAL"), refusing("EIO")];
+    assert.equal((await misaligned.read(request)).readBytes, 100_000);
     assert.equal(request.memory.subarray(0, 100_000).compare(bytes.subarray(512, 100_512)), 0);
-    await assert.rejects(refusing("EIO").read(request), { code: "EIO" });
-    assert.equal(closed, 2);
+    await assert.rejects(broken.read(request), { code: "EIO" });
+    for (const reads of [misaligned, broken]) reads.close();
+  }));
+
+test("of what is asked for at once three are being read", () =>
+  withRecords(async (disk) => {
+    let [underWay, most] = [0, 0];
+    const open = async (name: string): Promise<DiskFile> => {
+      const file = await disk.open(name, "read");
+      const read = async (into: Buffer, position: number): Promise<number> => {
+        most = Math.max(most, (underWay += 1));
+        const got = await file.read(into, position);
+        underWay -= 1;
+        return got;
+      };
+      return wrappedFile(file, { read });
+    };
+    const watched = wrapped(disk, { open });
+    const reads = new DiskRegionReads(watched);
+    const results = await Promise.all(
+      Array.from({ length: 8 }, (_, n) =>
+        reads.read({ name: "log", position: n * 4096, memory: Buffer.alloc(4096), from: 0, to: 4096, recordAt: 0 }),
+      ),
+    );
+    assert.deepEqual(
+      results.map(({ readBytes }) => readBytes),
+      Array(8).fill(4096),
+    );
+    assert.equal(most, 3);
+    reads.close();
   }));
