@@ -1,7 +1,7 @@
 /** The thread that reads regions of files for whoever catches up: see `io/thread-region-reads.ts`. */
 import { parentPort, workerData } from "node:worker_threads";
 import { createNodeDisk } from "./io/node-disk.ts";
-import type { ReadAnswer, ReadRequest } from "./io/thread-region-reads.ts";
+import type { ReadAnswer, ReadMessage } from "./io/thread-region-reads.ts";
 import { DiskRegionReads } from "./log/disk-region-reads.ts";
 import { WAL_FOLDER } from "./log/wal-file.ts";
 
@@ -19,7 +19,9 @@ const reads = new DiskRegionReads(disk, {
   ...pastMemory,
   open: (name) => (logInMemory && name.startsWith(`${WAL_FOLDER}/`) ? disk.open(name, "read") : pastMemory.open(name)),
 });
-port.on("message", ({ id, memoryAt, memoryBytes, read }: ReadRequest) => {
+port.on("message", (message: ReadMessage) => {
+  if ("forget" in message) return reads.forget(message.forget);
+  const { id, memoryAt, memoryBytes, read } = message;
   reads.read({ ...read, memory: Buffer.from(memory, memoryAt, memoryBytes) }).then(
     (result) => answer({ id, result }),
     () => answer({ id }), // the other side tries as well, and says why it does not work

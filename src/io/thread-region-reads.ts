@@ -12,7 +12,10 @@ const WORTH_BYTES = 64 * 1024 * 1024;
 /** Behind a thread that failed so much is read without one: the next may fail as well. */
 const RETRY_BYTES = 4 * 1024 * 1024 * 1024;
 
-/** What the thread is told. `read` without its memory, of which the thread has all. */
+/** What the thread is told: to read, or to let go of a file. */
+export type ReadMessage = ReadRequest | { readonly forget: string };
+
+/** `read` is without its memory, of which the thread has all. */
 export interface ReadRequest {
   readonly id: number;
   /** Where the region begins in the memory that is shared. */
@@ -72,12 +75,19 @@ export class ThreadRegionReads implements RegionReads {
     return new Promise((resolve) => {
       this.#pending.set(id, { request, resolve });
       const { memory, ...read } = request;
-      const message: ReadRequest = { id, memoryAt: memory.byteOffset, memoryBytes: memory.length, read };
+      const message: ReadMessage = { id, memoryAt: memory.byteOffset, memoryBytes: memory.length, read };
       child.send(message);
     });
   }
 
+  forget(name: string): void {
+    this.#here.forget(name);
+    const message: ReadMessage = { forget: name };
+    this.#child?.send(message);
+  }
+
   release(): void {
+    this.#here.release();
     this.#child?.end();
     this.#child = undefined;
     if (this.#memory !== undefined) this.#released = new WeakRef(this.#memory);
@@ -87,6 +97,7 @@ export class ThreadRegionReads implements RegionReads {
 
   close(): void {
     this.#closed = true;
+    this.#here.close();
     this.#child?.end();
   }
 

@@ -168,7 +168,7 @@ export class BatchReader {
     };
     try {
       await all(plans.map((plan) => this.#choose(plan)));
-      for (const stretch of plans.flatMap(stretchOf)) this.#regions.went(stretch);
+      for (const stretch of plans.flatMap(stretchOf)) this.#regions.standsAt(stretch);
       const batches = inOrder(plans.flatMap((plan) => plan.batches));
       const inRegions = await this.#obtainRegions(batches, regions);
       void this.#readAhead.behind(plans.flatMap(wantedPlaceOf)); // once all that is wanted was begun
@@ -436,11 +436,12 @@ function wantedPlaceOf({ query, range, rangeTo, sizeBytes, batches }: Plan): Wan
   return [{ query, range, from: first.at, to: last.at + recordBytes(last), rangeTo, sizeBytes, largestRecordBytes }];
 }
 
-/** What it is going to read of sealed files, and its reader is expected to go on behind. */
-function stretchOf({ query, range, nextOffset, batches }: Plan): ReadStretch[] {
-  const last = batches.at(-1);
-  if (last === undefined || range === undefined || query.range !== undefined) return [];
-  return [{ partition: query.partition, offset: query.offset, nextOffset, file: range.file, at: last.at }];
+/** What it is going to read, if its reader is expected to go on behind that: not when one range was asked for. */
+function stretchOf({ query, range, rangeTo, nextOffset, batches }: Plan): ReadStretch[] {
+  const [first] = batches;
+  if (first === undefined || range === undefined || query.range !== undefined) return [];
+  const { partition, offset } = query;
+  return [{ partition, offset, nextOffset, file: range.file, at: first.at, rangeTo }];
 }
 
 /** Takes damaged batches, and those behind them, out of a plan that was read. */

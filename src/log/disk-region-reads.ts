@@ -8,7 +8,7 @@ import { verifiedRecordsEnd } from "./wal-record.ts";
 
 /** Enough for the disk always to have something to do while the records of what it gave are gone over. */
 const READS_AT_ONCE = 3;
-/** Kept open until others are read, or nobody reads: one that was removed meanwhile takes up disk until then. */
+/** Kept open until others are read, or nobody reads. */
 const MAX_OPEN_FILES = 4;
 
 export class DiskRegionReads implements RegionReads {
@@ -74,6 +74,11 @@ export class DiskRegionReads implements RegionReads {
       }
     }
     return this.#files.read(name, memory.subarray(from, to), position);
+  }
+
+  forget(name: string): void {
+    this.#files.close(name);
+    this.#filesPastMemory?.close(name);
   }
 
   release(): void {

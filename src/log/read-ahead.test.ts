@@ -18,6 +18,7 @@ function watchedReads(
   return {
     allocate: (sizeBytes) => reads.allocate(sizeBytes),
     release: () => reads.release(),
+    forget: (name) => reads.forget(name),
     close: () => reads.close(),
     async read(request) {
       await begun(request);

@@ -9,11 +9,11 @@ import { ByteBudget } from "./byte-budget.ts";
 import { Pauses } from "./pauses.ts";
 
 /**
- * What reads take of all turns, so that three are under way at once: fewer than the threads that all file operations share, or a sync
- * would not find one free.
+ * What a read takes of all turns, so that three are under way at once, and of those that keep a queue themselves three more
+ * (`DiskRegionReads`): fewer than the threads that all file operations share, or a sync would not find one free.
  */
 const READ_TURNS = 4;
-/** Of those that see for themselves that there are not too many (`DiskRegionReads`), as many as are begun at once are under way. */
+/** As many of those as can be under way are asked for at once. */
 const QUEUED_READ_TURNS = 1;
 const ALL_TURNS = 12;
 /** The log is being written as long as its last commit is no older. */

@@ -4,7 +4,8 @@
  * Nobody says who asks: whoever goes on where an earlier query ended is taken for the one who asked it. Readers who stand at the same
  * place are told apart by their number.
  *
- * Bounds: so many places; one is forgotten when its reader has not gone on for a while.
+ * Bounds: so many places, each a reader's in one partition, and none is kept for who comes when there are as many; one is forgotten when its
+ * reader has not gone on for a while.
  */
 import type { Clock } from "../ports/clock.ts";
 import type { LogFile } from "./log-file.ts";
@@ -14,7 +15,7 @@ const MAX_PLACES = 256;
 /** Who has not gone on for so long reads so slowly that the disk can serve it. */
 const KEPT_MS = 100;
 
-/** What a query has read of a partition. */
+/** What a query is about to read of a partition. */
 export interface ReadStretch {
   readonly partition: PartitionLog;
   /** From this offset on ... */
@@ -22,8 +23,10 @@ export interface ReadStretch {
   /** ... up to this one, with which its reader goes on. */
   readonly nextOffset: number;
   readonly file: LogFile;
-  /** Where its last batch lies in the file. */
+  /** Where its first batch lies in the file. */
   readonly at: number;
+  /** Where the partition ends in the file. */
+  readonly rangeTo: number;
 }
 
 interface FilePart {
@@ -42,22 +45,18 @@ export class ReadingPlaces {
   }
 
   /** Its reader stands there now, no longer where it stood. */
-  went(read: ReadStretch): void {
+  standsAt(read: ReadStretch): void {
     const ms = this.#clock.monotonicMs();
     const before = this.#placeBefore(read);
     if (before !== -1) this.#places.splice(before, 1);
-    this.#places.push({ read, ms });
-    while (this.#places.length > MAX_PLACES || this.#places[0]!.ms < ms - KEPT_MS) this.#places.shift();
+    while (this.#places.length > 0 && this.#places[0]!.ms < ms - KEPT_MS) this.#places.shift();
+    if (this.#places.length < MAX_PLACES) this.#places.push({ read, ms });
   }
 
   /** Whether any reader that has less than `withinBytes` to go to this part of a file, or is in it, has not got through it. */
   areBefore(part: FilePart, withinBytes: number): boolean {
     const sinceMs = this.#clock.monotonicMs() - KEPT_MS;
-    return this.#places.some(({ read: { file, at }, ms }) => {
-      if (ms < sinceMs || !isOneRun(file, part.file)) return false;
-      const place = file.base + at;
-      return place < part.file.base + part.to && part.file.base + part.position < place + withinBytes;
-    });
+    return this.#places.some(({ read, ms }) => ms >= sinceMs && isBefore(read, part, withinBytes));
   }
 
   /** What it goes on from; -1 when there is none. An answer can end before what was read for it did. */
@@ -71,7 +70,12 @@ export class ReadingPlaces {
   }
 }
 
-/** Whether who has read the one goes on in the other: files of the log lie one behind the other, segments each on its own. */
-function isOneRun(file: LogFile, other: LogFile): boolean {
-  return file === other || (!file.hasBlocks && !other.hasBlocks);
+/** In a segment a partition lies in one piece, and goes on in another one; files of the log lie one behind the other. */
+function isBefore({ file, at, rangeTo }: ReadStretch, part: FilePart, withinBytes: number): boolean {
+  if (file.hasBlocks || part.file.hasBlocks) {
+    return file === part.file && at < part.to && part.position < Math.min(at + withinBytes, rangeTo);
+  }
+  const place = file.base + at;
+  const { base } = part.file;
+  return place < base + part.to && base + part.position < place + withinBytes;
 }

@@ -104,6 +104,7 @@ async function withRegions(
       allocate: (sizeBytes: number) => Buffer.alloc(sizeBytes),
       read: () => assert.fail(),
       release: () => undefined,
+      forget: () => undefined,
       close: () => undefined,
     };
     const inTurn = ({ to }: { readonly to: number }) =>
@@ -128,18 +129,20 @@ async function fill(cache: RegionCache): Promise<readonly Region[]> {
   return regions;
 }
 
-/** What a promise has come to by now. */
+/** What a promise has come to, before any time passes. */
 async function settledNow<T>(promise: Promise<T>): Promise<T | "waits"> {
-  return Promise.race([promise, new Promise<"waits">((resolve) => setImmediate(() => resolve("waits")))]);
+  let settled: T | "waits" = "waits";
+  void promise.then((value) => (settled = value));
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+  return settled;
 }
 
-test("what was read ahead and not used yet is given up only for who has waited", async () => {
+test("what was read ahead and not used yet is given up for who wants something now, and for nobody's reading ahead", async () => {
   await withRegions(async (cache) => {
     const isThere = (n: number): boolean => cache.find(FILE, apart(n), 1) !== undefined;
     for (let n = 0; n < REGIONS; n += 1) assert.ok(await begins(cache, n, "ahead"));
     assert.equal(await begins(cache, 8, "ahead"), false);
-    assert.equal(await begins(cache, 8, "now"), false);
-    assert.ok(await begins(cache, 9, "anyhow"));
+    assert.ok(await begins(cache, 9, "now"));
     assert.equal(await begins(cache, 8, "ahead"), false);
     const used = cache.find(FILE, apart(3), 1)!;
     cache.hold(used);
@@ -148,25 +151,23 @@ test("what was read ahead and not used yet is given up only for who has waited",
     assert.ok(await begins(cache, 8, "ahead"));
     assert.deepEqual([isThere(3), isThere(4), isThere(8)], [false, true, true]);
     cache.close();
-    assert.equal(await begins(cache, 5, "anyhow"), false);
+    assert.equal(await begins(cache, 5, "now"), false);
   });
 });
 
 test("what is still to come for a reader is given up only for who has waited", async () => {
   await withRegions(async (cache, { clock }, { partition }) => {
-    for (const region of await fill(cache)) cache.release(region);
-    cache.went({ partition, offset: 0, nextOffset: 1, file: FILE, at: apart(1) });
-    assert.ok(await begins(cache, 8, "now"));
-    assert.equal(cache.find(FILE, apart(0), 1), undefined, "its reader has gone on");
-    cache.went({ partition, offset: 1, nextOffset: 2, file: FILE, at: apart(1) });
-    const others = Array.from({ length: 5 }, (_, n) => begins(cache, 10 + n, "now"));
-    assert.deepEqual(await Promise.all(others), [true, true, true, true, true]);
-    assert.ok(cache.find(FILE, apart(1), 1) !== undefined);
-    const beganMs = clock.monotonicMs();
-    const region = await cache.obtain(FILE, apart(20), 1, beganMs + 10);
-    assert.ok(region !== undefined);
-    assert.equal(clock.monotonicMs(), beganMs + 10);
-    await region.read;
+    const regions = await fill(cache);
+    for (const n of [0, 1]) cache.release(regions[n]!);
+    cache.standsAt({ partition, offset: 0, nextOffset: 1, file: FILE, at: apart(1), rangeTo: FILE.end });
+    const untilMs = clock.monotonicMs() + 10;
+    const done = await cache.obtain(FILE, apart(8), 1, untilMs);
+    assert.equal(done?.memory, regions[0]!.memory, "its reader has gone on");
+    const toCome = cache.obtain(FILE, apart(9), 1, untilMs);
+    assert.equal(await settledNow(toCome), "waits");
+    assert.ok((await toCome) !== undefined);
+    assert.equal(clock.monotonicMs(), untilMs);
+    assert.equal(cache.find(FILE, apart(1), 1), undefined);
   });
 });
 
@@ -192,10 +193,10 @@ test("who finds all in use waits for the first that is not, before anybody reads
 test("while anybody waits nothing is read ahead", async () => {
   await withRegions(async (cache, { clock }, { partition }) => {
     const regions = await fill(cache);
-    cache.went({ partition, offset: 0, nextOffset: 1, file: FILE, at: apart(1) });
+    cache.standsAt({ partition, offset: 0, nextOffset: 1, file: FILE, at: apart(1), rangeTo: FILE.end });
     cache.release(regions[1]!);
-    const waiting = cache.obtain(FILE, apart(8), 1, clock.monotonicMs() + 10);
-    cache.went({ partition, offset: 1, nextOffset: 2, file: FILE, at: apart(2) });
+    const waiting = cache.obtain(FILE, apart(8), 1, clock.monotonicMs() + 1_000);
+    await new Promise<void>((resolve) => clock.schedule(500, resolve)); // its reader does not go on
     assert.equal(await begins(cache, 9, "ahead"), false);
     cache.release(regions[0]!);
     assert.ok((await waiting)?.spans(FILE, apart(8), 1));
@@ -203,14 +204,37 @@ test("while anybody waits nothing is read ahead", async () => {
   });
 });
 
+test("who waits has what a reader is through with, and what was in a file that is removed", async () => {
+  await withRegions(async (cache, { clock }, { partition }) => {
+    const regions = await fill(cache);
+    const untilMs = clock.monotonicMs() + 10;
+    cache.standsAt({ partition, offset: 0, nextOffset: 1, file: FILE, at: apart(1), rangeTo: FILE.end });
+    cache.release(regions[1]!);
+    const waiting = cache.obtain(FILE, apart(8), 1, untilMs);
+    assert.equal(await settledNow(waiting), "waits");
+    cache.standsAt({ partition, offset: 1, nextOffset: 2, file: FILE, at: apart(2), rangeTo: FILE.end });
+    assert.ok((await settledNow(waiting)) !== "waits");
+    cache.release(regions[2]!);
+    const another = new WalFile(toPosition(10_000_000), 1, toPosition(20_000_000));
+    const next = cache.obtain(another, 0, 1, untilMs);
+    assert.equal(await settledNow(next), "waits");
+    cache.forget(FILE);
+    assert.ok((await settledNow(next)) !== "waits");
+  });
+});
+
 test("who has waited in vain, or must not wait, does without; closing ends all waiting", async () => {
   await withRegions(async (cache, { clock }) => {
-    await fill(cache);
+    const regions = await fill(cache);
     const beganMs = clock.monotonicMs();
     assert.equal(await cache.obtain(FILE, apart(8), 1, beganMs + 10), undefined);
     assert.equal(clock.monotonicMs(), beganMs + 10);
-    assert.equal(await cache.obtain(FILE, apart(8), 1, beganMs), undefined);
+    assert.equal(await settledNow(cache.obtain(FILE, apart(8), 1, beganMs + 1_000)), undefined, "nor has anybody else");
+    cache.release(regions[0]!);
+    cache.hold(regions[0]!);
+    assert.equal(await cache.obtain(FILE, apart(8), 1, beganMs), undefined, "its time is over");
     const more = cache.obtain(FILE, apart(8), 1, beganMs + 1_000);
+    assert.equal(await settledNow(more), "waits");
     cache.close();
     assert.equal(await settledNow(more), undefined);
   });

@@ -12,7 +12,7 @@
  * has read.
  *
  * Bounds: so many regions of one size, a power of two, in memory that is taken with the first, and given back when nobody has
- * wanted any for a while. One that answers still refer to is not taken for another; when all are, readers do without.
+ * wanted any for a while. One that answers still refer to is not taken for another; when all are, readers wait for a while, and then do without.
  */
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { RecordStart, RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
@@ -34,8 +34,8 @@ const EDGE_SHARE = 1 / 16;
 const KEPT_SHARE = 3 / 4;
 
 /**
- * What is read ahead, or wanted now, takes the memory of what was used and is not to come for anybody; only who has waited takes that of
- * anything that no answer refers to.
+ * What is wanted now takes the memory of what no answer refers to and is not to come for anybody; what is read ahead only if that was used, too,
+ * and who has waited takes that of anything that no answer refers to.
  */
 export type Wanted = "ahead" | "now" | "anyhow";
 
@@ -125,6 +125,8 @@ export class RegionCache {
   readonly #places: ReadingPlaces;
   /** In order of arrival. */
   #waiting: Waiting[] = [];
+  /** Answers refer to all regions, and somebody has waited in vain: until one lets go nobody else waits. */
+  #allAreStuck = false;
   readonly #clock: Clock;
   #idleTimer: Timer | undefined;
   #wasUsed = false;
@@ -175,8 +177,9 @@ export class RegionCache {
   }
 
   /** A query is going to read this. */
-  went(read: ReadStretch): void {
-    this.#places.went(read);
+  standsAt(read: ReadStretch): void {
+    this.#places.standsAt(read);
+    this.#serveWaiting(); // its reader is through with what was before
   }
 
   /**
@@ -195,7 +198,8 @@ export class RegionCache {
   async obtain(file: LogFile, at: number, sizeBytes: number, untilMs: number): Promise<Region | undefined> {
     let region = this.#waiting.length === 0 ? this.begin(file, at, "now") : undefined;
     const waitMs = untilMs - this.#clock.monotonicMs();
-    if (region === undefined && waitMs > 0 && !this.#closed) return this.#wait(file, at, sizeBytes, waitMs);
+    if (region === undefined && waitMs > 0 && !this.#closed && !this.#allAreStuck)
+      return this.#wait(file, at, sizeBytes, waitMs);
     region ??= this.begin(file, at, "anyhow");
     if (region !== undefined) this.hold(region);
     return region;
@@ -218,7 +222,8 @@ export class RegionCache {
       const timer = this.#clock.schedule(waitMs, () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         const region = this.find(file, at, sizeBytes) ?? this.begin(file, at, "anyhow");
-        if (region !== undefined) this.hold(region);
+        if (region === undefined) this.#allAreStuck = true;
+        else this.hold(region);
         resolve(region);
       });
       const waiting: Waiting = { file, at, sizeBytes, resolve, timer };
@@ -267,6 +272,7 @@ export class RegionCache {
     region.holders -= 1;
     if (region.holders > 0) return;
     if (region.retired) this.#free.push(region.memory);
+    this.#allAreStuck = false;
     this.#serveWaiting();
   }
 
@@ -281,6 +287,8 @@ export class RegionCache {
   /** The file is going to be removed. */
   forget(file: LogFile): void {
     for (const region of this.#regions.filter((each) => each.file === file)) this.retire(region);
+    this.#reads.forget(file.name);
+    this.#serveWaiting();
   }
 
   /** No region is begun any more. */
@@ -327,17 +335,17 @@ export class RegionCache {
       return this.#memory.subarray(from, from + this.regionBytes);
     }
     if (this.#free.length === 0) {
-      const unused = this.#regions.find(
-        (region) => region.holders === 0 && (wanted === "anyhow" || this.#isDone(region)),
-      );
+      const free = this.#regions.filter(({ holders }) => holders === 0);
+      const done = free.find((region) => (wanted !== "ahead" || region.wasHeld) && !this.#isToCome(region));
+      const unused = done ?? (wanted === "anyhow" ? free[0] : undefined);
       if (unused !== undefined) this.retire(unused);
     }
     return this.#free.pop();
   }
 
-  /** Whether it was used, and nobody seems to come for it any more. */
-  #isDone(region: Region): boolean {
-    return region.wasHeld && !this.#places.areBefore(region, KEPT_SHARE * this.memoryBytes);
+  /** Whether somebody who is close behind seems to come for it. */
+  #isToCome(region: Region): boolean {
+    return this.#places.areBefore(region, KEPT_SHARE * this.memoryBytes);
   }
 
   #stretchFor(file: LogFile, at: number): Stretch {

@@ -10,6 +10,8 @@ export interface RegionReads {
   release(): void;
   /** @throws IoError */
   read(request: RegionRead): Promise<RegionReadResult>;
+  /** The file is going to be removed: as long as it is open it takes up disk. */
+  forget(name: string): void;
   /** Ends what it runs. Reads under way are done. */
   close(): void;
 }

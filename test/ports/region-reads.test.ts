@@ -6,7 +6,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { createNodeDisk } from "../../src/io/node-disk.ts";
 import { createThreadLauncher } from "../../src/io/node-thread.ts";
-import { type ReadRequest, ThreadRegionReads } from "../../src/io/thread-region-reads.ts";
+import { type ReadMessage, type ReadRequest, ThreadRegionReads } from "../../src/io/thread-region-reads.ts";
 import { DiskRegionReads } from "../../src/log/disk-region-reads.ts";
 import { stateRecordBytes, writeStateRecord } from "../../src/log/wal-record.ts";
 import type { ChildEvents, ChildLauncher } from "../../src/ports/child.ts";
@@ -32,8 +32,10 @@ function recordsFile(): Buffer {
 class Here implements RegionReads {
   readonly asked: RegionRead[] = [];
   allocate = (sizeBytes: number): Buffer => Buffer.alloc(sizeBytes);
-  release = (): void => undefined;
-  close = (): void => undefined;
+  readonly told: string[] = [];
+  release = (): void => void this.told.push("release");
+  forget = (name: string): void => void this.told.push(`forget ${name}`);
+  close = (): void => void this.told.push("close");
   read(request: RegionRead): Promise<RegionReadResult> {
     this.asked.push(request);
     return Promise.resolve({ readBytes: -1, recordAt: -1, verifiedTo: -1 });
@@ -43,13 +45,19 @@ class Here implements RegionReads {
 /** A thread that a test plays. */
 class PlayedThread implements ChildLauncher {
   readonly sent: ReadRequest[] = [];
+  readonly told: string[] = [];
   launches = 0;
   ends = 0;
   events: ChildEvents | undefined;
   launch(events: ChildEvents): ReturnType<ChildLauncher["launch"]> {
     this.launches += 1;
     this.events = events;
-    return { send: (message) => void this.sent.push(message as ReadRequest), end: () => void (this.ends += 1) };
+    const send = (sent: unknown): void => {
+      const message = sent as ReadMessage;
+      if ("forget" in message) this.told.push(message.forget);
+      else this.sent.push(message);
+    };
+    return { send, end: () => void (this.ends += 1) };
   }
 }
 
@@ -86,6 +94,7 @@ test("a thread gives what this one would: bytes, and how far they are what was w
       return here.read(request);
     },
     release: () => here.release(),
+    forget: (name) => here.forget(name),
     close: () => here.close(),
   };
   const options = { launcher, here: watched, log: assert.fail };
@@ -137,6 +146,12 @@ test("a thread gives what this one would: bytes, and how far they are what was w
       assert.equal(late.recordAt, 4 * MIB + Math.floor(to / RECORD_BYTES) * RECORD_BYTES - position);
       assert.equal(late.verifiedTo, 4 * MIB + damagedAt - position);
     }
+    // A file that is removed is let go of, also by the thread.
+    fs.rmSync(path.join(folder, "log"));
+    fs.writeFileSync(path.join(folder, "log"), "another");
+    assert.equal((await reads.read(first)).readBytes, MIB, "it is open still");
+    reads.forget("log");
+    assert.equal((await reads.read(first)).readBytes, "another".length);
     assert.deepEqual(fromHere, [], "all of it was read by the thread");
     await assert.rejects(reads.read({ ...whole, name: "none" }), { code: "ENOENT" });
     assert.equal(fromHere.length, 1, "what the thread could not read was tried here, which says why");
@@ -156,7 +171,10 @@ test("little is read without a thread; much by one, which ends when its memory i
   assert.equal(thread.launches, 1);
   thread.events!.message({ id: thread.sent[0]!.id, result: { readBytes: 7, recordAt: 0, verifiedTo: 5 } });
   assert.deepEqual(await pending, { readBytes: 7, recordAt: 0, verifiedTo: 5 });
+  reads.forget("f");
+  assert.deepEqual(thread.told, ["f"]);
   reads.release();
+  assert.deepEqual(here.told, ["forget f", "release"]);
   assert.equal(thread.ends, 1);
   thread.events!.ended("it was told to");
   assert.deepEqual(lines, [], "that is no news");
@@ -192,10 +210,11 @@ test("where no thread can be had, all is read here", async () => {
 });
 
 test("once it is closed no thread begins, and the end of one is no news", async () => {
-  const { thread, lines, reads, read } = played();
+  const { here, thread, lines, reads, read } = played();
   await read();
   void read();
   reads.close();
+  assert.deepEqual(here.told, ["close"]);
   thread.events!.ended("it was told to");
   assert.deepEqual(lines, []);
   await read();
