@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CRASHED, type SimProcess, Simulation } from "../../sim/simulation.ts";
-import { openLog, placeIn } from "../../test/log/open-log.ts";
+import { type OpenLog, openLog, placeIn } from "../../test/log/open-log.ts";
 import { bytesOf, query, readStored, SMALL_REGIONS, withLog } from "../../test/log/reads.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 import { DiskRegionReads } from "./disk-region-reads.ts";
@@ -27,6 +27,18 @@ function watchedReads(
       return got;
     },
   };
+}
+
+/** A log, and how many regions were begun of its files so far. */
+async function withRegions(
+  scenario: (log: OpenLog, process: SimProcess, regions: () => number) => Promise<void>,
+): Promise<void> {
+  const result = await new Simulation({ seed: 1 }).run(async (process) => {
+    let regions = 0;
+    const reads = watchedReads(process, () => (regions += 1));
+    await scenario(await openLog(process, SMALL_REGIONS, reads), process, () => regions);
+  });
+  assert.ok(result !== CRASHED);
 }
 
 function rest({ clock }: SimProcess): Promise<void> {
@@ -118,13 +130,7 @@ test("of eight regions no more than three are begun ahead for one query, however
 });
 
 test("what is wanted behind the end of a region is read with what will be wanted, however little it is", async () => {
-  const result = await new Simulation({ seed: 1 }).run(async (process) => {
-    let regions = 0;
-    const log = await openLog(
-      process,
-      SMALL_REGIONS,
-      watchedReads(process, () => (regions += 1)),
-    );
+  await withRegions(async (log, process, regions) => {
     const place = placeIn(log.topic("t"));
     for (let n = 0; n < 100; n += 1) log.append(place, [{ value: Buffer.alloc(1_000, n) }]);
     await log.roll();
@@ -134,20 +140,13 @@ test("what is wanted behind the end of a region is read with what will be wanted
     assert.ok(read!.sizeBytes > REGION_BYTES);
     read!.release();
     await rest(process);
-    assert.equal(log.reader.reads, regions, "nothing was read but regions");
-    assert.equal(regions, 2);
+    assert.equal(log.reader.reads, regions(), "nothing was read but regions");
+    assert.equal(regions(), 2);
   });
-  assert.ok(result !== CRASHED);
 });
 
 test("batches that lie far behind a region are read without regions of their own", async () => {
-  const result = await new Simulation({ seed: 1 }).run(async (process) => {
-    let regions = 0;
-    const log = await openLog(
-      process,
-      SMALL_REGIONS,
-      watchedReads(process, () => (regions += 1)),
-    );
+  await withRegions(async (log, process, regions) => {
     const topic = log.topic("t", 2);
     const [often, seldom] = topic.partitions.map(({ partition }) => placeIn(topic, partition));
     for (let n = 0; n < 240; n += 1) {
@@ -159,13 +158,12 @@ test("batches that lie far behind a region are read without regions of their own
     const [first] = await readStored(log, query(often!, 0, { maxBytes: 0.5 * REGION_BYTES }));
     first!.release();
     await rest(process);
-    const before = regions;
+    const before = regions();
     const [read] = await readStored(log, query(seldom!, 0));
     assert.equal(read!.parts.length, 4);
-    assert.equal(regions, before);
+    assert.equal(regions(), before);
     read!.release();
   });
-  assert.ok(result !== CRASHED);
 });
 
 test("no more is read ahead for many queries together than for one", async () => {

@@ -90,11 +90,10 @@ export class ReadAhead {
    */
   async #readOn(first: Region, to: number, recordBytes: number, allowance: Allowance): Promise<void> {
     const mayOverlap = recordBytes <= this.#regions.edgeBytes;
-    let last = first;
-    while (last.to < to) {
+    for (let last = first; last.to < to; ) {
       if (!mayOverlap) await last.read;
       const next = this.#regionBehind(last, allowance);
-      if (next === undefined || next.to <= last.to) break;
+      if (next === undefined || next.to <= last.to) return;
       last = next;
     }
   }

@@ -13,7 +13,7 @@ import { Pauses } from "./pauses.ts";
  * (`DiskRegionReads`): fewer than the threads that all file operations share, or a sync would not find one free.
  */
 const READ_TURNS = 4;
-/** As many of those as can be under way are asked for at once. */
+/** Of those so many are given to their queue at once as are read ahead at most, or it would wait for us to give it the next. */
 const QUEUED_READ_TURNS = 1;
 const ALL_TURNS = 12;
 /** The log is being written as long as its last commit is no older. */
