@@ -46,7 +46,7 @@ how many. Both can be changed while the broker runs:
 | --- | --- |
 | \`chronik_disk_low\`, \`chronik_disk_free_bytes\` | the first is 1: produce requests are refused |
 | \`chronik_wal_write_duration_seconds\` | its 99th percentile rises: the disk is slow, and every acknowledgement with it |
-| \`chronik_storage_backlog_bytes\`, \`chronik_storage_backlog_age_seconds\` | they go on rising: the log grows faster than it becomes segments, and from half of \`chronik_storage_backlog_limit_bytes\` on producers are slowed |
+| \`chronik_storage_backlog_bytes\`, \`chronik_storage_backlog_age_seconds\` | they go on rising: the log grows faster than it becomes segments, and from three quarters of \`chronik_storage_backlog_limit_bytes\` on producers are slowed |
 | \`chronik_storage_jobs_total\`, \`chronik_wal_files{state="stuck"}\` | jobs end as damaged, or the second is above 0: the broker's output names the file; \`chronik storage verify\` |
 | \`chronik_storage_worker_crashes_total\`, \`chronik_storage_worker_stalls_total\` | they go on rising: what the worker says is in the broker's output |
 | \`chronik_event_loop_delay_seconds\` | its 99th percentile is above 0.1: the broker has no CPU left, or is swapped out |

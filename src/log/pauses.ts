@@ -10,13 +10,13 @@ const MIN_PAUSE_MS = 1;
 
 export class Pauses {
   readonly #clock: Clock;
-  readonly #maxMsPerByte: number;
+  readonly #countedMsPerByte: number;
   #untilMs = 0;
 
-  /** `maxMsPerMebibyte`: no pause is longer, for the bytes that the work was about. */
-  constructor(clock: Clock, maxMsPerMebibyte: number) {
+  /** `countedMsPerMebibyte`: no more of the work's time counts, for the bytes that it was about. */
+  constructor(clock: Clock, countedMsPerMebibyte: number) {
     this.#clock = clock;
-    this.#maxMsPerByte = maxMsPerMebibyte / (1024 * 1024);
+    this.#countedMsPerByte = countedMsPerMebibyte / (1024 * 1024);
   }
 
   /** Resolves when what was done before is paid for. */
@@ -30,8 +30,8 @@ export class Pauses {
     const beganMs = this.#clock.monotonicMs();
     const result = await work();
     const endedMs = this.#clock.monotonicMs();
-    const pauseMs = Math.min((endedMs - beganMs) * factor, bytes * this.#maxMsPerByte);
-    this.#untilMs = Math.max(this.#untilMs, endedMs) + pauseMs;
+    const countedMs = Math.min(endedMs - beganMs, bytes * this.#countedMsPerByte);
+    this.#untilMs = Math.max(this.#untilMs, endedMs) + countedMs * factor;
     return result;
   }
 }

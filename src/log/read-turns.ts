@@ -20,7 +20,7 @@ const ALL_TURNS = 12;
 const LIVE_MS = 100;
 const LIVE_PIECE_BYTES = 512 * 1024;
 const PAUSE_FACTOR = 8;
-const MAX_PAUSE_MS_PER_MEBIBYTE = 8;
+const COUNTED_MS_PER_MEBIBYTE = 1;
 
 type ReadPiece = (bytes: Buffer, at: number) => Promise<number>;
 
@@ -34,7 +34,7 @@ export class ReadTurns {
   constructor(clock: Clock, committedMs: () => number) {
     this.#clock = clock;
     this.#committedMs = committedMs;
-    this.#pauses = new Pauses(clock, MAX_PAUSE_MS_PER_MEBIBYTE);
+    this.#pauses = new Pauses(clock, COUNTED_MS_PER_MEBIBYTE);
   }
 
   /** Fills `bytes` from position `at` on by calls of `read`, which answers how much there was. Answers the sum. */

@@ -44,28 +44,38 @@ test("with nothing to do but the backlog, it is worked on at once and without pa
   waits(10);
   second(0, 0);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [false, false]);
-  assert.deepEqual([backlog.mayConvert, backlog.paceFactor], [true, 0]);
+  assert.deepEqual([backlog.mayWork, backlog.paceFactor], [true, 0]);
 });
 
-test("a log that grows fast comes first, until a quarter of the bound is used", () => {
+test("a log that grows fast comes first, until half of the bound is used: what is under way hardly moves", () => {
   const { backlog, second, waits } = playedBacklog();
-  waits(10);
+  waits(49);
   second(20, 0);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [true, false]);
-  assert.equal(backlog.mayConvert, false);
-  assert.equal(backlog.paceFactor, 3.25);
-  waits(30);
-  assert.equal(backlog.mayConvert, true);
+  assert.deepEqual([backlog.mayWork, backlog.paceFactor], [false, 64]);
+  waits(51);
+  assert.deepEqual([backlog.mayWork, backlog.paceFactor], [true, 3.75]);
+  waits(70);
+  assert.deepEqual([backlog.mayWork, backlog.paceFactor, backlog.delayMs], [true, 0.75, 0]);
+  waits(80);
+  assert.deepEqual([backlog.paceFactor, backlog.delayMs > 0], [0, true], "it comes first");
+});
+
+test("a log that grows slowly has the disk first, and nothing waits for it", () => {
+  const { backlog, second, waits } = playedBacklog();
+  waits(10);
+  second(1, 0);
+  assert.deepEqual([backlog.mayWork, backlog.paceFactor], [true, 4]);
 });
 
 test("a log that grows fast comes first only as long as what waits needs little memory", () => {
   const { backlog, second, waits } = playedBacklog();
   second(20, 0);
   waits(10, 90_000);
-  assert.equal(backlog.mayConvert, false);
+  assert.equal(backlog.mayWork, false);
   waits(10, 110_000);
-  assert.equal(backlog.mayConvert, true);
-  waits(10, 200_000);
+  assert.equal(backlog.mayWork, true);
+  waits(10, 150_000);
   assert.deepEqual(
     [backlog.paceFactor, backlog.delayMs],
     [0, 0],
@@ -78,14 +88,14 @@ test("who only reads much comes first, and nothing is begun, as long as the back
   waits(60);
   second(0.5, 20);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [true, true]);
-  assert.deepEqual([backlog.mayConvert, backlog.paceFactor], [false, 4]);
+  assert.deepEqual([backlog.mayWork, backlog.paceFactor], [false, 64]);
   waits(80);
   assert.equal(backlog.isOnlyRead, false, "producers would soon be held back");
-  assert.deepEqual([backlog.mayConvert, backlog.paceFactor], [true, 0]);
+  assert.deepEqual([backlog.mayWork, backlog.paceFactor], [true, 0]);
   waits(60);
   second(2, 20);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [true, false], "producers write as well");
-  assert.equal(backlog.mayConvert, true);
+  assert.equal(backlog.mayWork, true);
   second(0, 1);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [false, false], "it is over");
 });

@@ -9,20 +9,21 @@ import type { Store } from "../state/store.ts";
 /** With more than this written to the log, or read from files, clients have the disk and the processors for themselves, until ... */
 const BUSY_BYTES_PER_SECOND = 16 * 1024 * 1024;
 /** ... this share of the bound is used, or of the memory that what waits may have: a range of a partition in a file has 250 bytes of it. */
-const BUSY_SHARE = 1 / 4;
-const RANGES_BOUND = 400_000;
+const BUSY_SHARE = 1 / 2;
+const RANGES_BOUND = 200_000;
 /** How long what clients write and read is measured. */
 const RATE_WINDOW_SECONDS = 0.25;
-/** Only a log that grows more slowly lets everything wait for readers, and only up to this share of the bound. */
+/** Only a log that grows more slowly lets everything wait for readers. */
 const FEW_BYTES_PER_SECOND = 1024 * 1024;
+/** From this share on the backlog comes first: nothing pauses any more, readers have to share, and producers are slowed. */
 const URGENT_SHARE = 3 / 4;
 /** The log is being written as long as its last commit is no older. */
 const LIVE_MS = 1_000;
-/** The worker's pauses, times its work on the disk, while the log is written or much is read: fewer the more of the bound is used ... */
+/** The worker's pauses, times its work on the disk, as long as what can wait should: it hardly moves. */
+const STANDSTILL_FACTOR = 64;
+/** Otherwise, while the log is written: fewer the nearer the backlog is to coming first. */
 const PACE_FACTOR = 4;
-/** ... and none from this share on. */
-const UNPACED_SHARE = 1 / 2;
-/** A producer is held back so long at three quarters of the bound, and more beyond. */
+/** A producer is held back so long half way from there to the bound, and more beyond. */
 const SLOW_DOWN_MS = 10;
 const LONGEST_DELAY_MS = 1_000;
 
@@ -76,8 +77,8 @@ export class Backlog {
 
   /** How long a producer is to be held back, in ms: until it is asked again when the bound is reached. Asked for every request. */
   get delayMs(): number {
-    const half = this.#boundBytes / 2;
-    const over = (this.#bytes - half) / half;
+    const urgentBytes = this.#boundBytes * URGENT_SHARE;
+    const over = (this.#bytes - urgentBytes) / (this.#boundBytes - urgentBytes);
     if (over <= 0) return 0;
     return over >= 1 ? LONGEST_DELAY_MS : Math.min((SLOW_DOWN_MS * over) / (1 - over), LONGEST_DELAY_MS);
   }
@@ -98,24 +99,22 @@ export class Backlog {
     return this.isBusy && this.#rates.writesPerSecond < FEW_BYTES_PER_SECOND;
   }
 
-  /** Whether a file may become a segment now. */
-  get mayConvert(): boolean {
+  /** Whether what can wait need not: files may become segments, and segments be merged. */
+  get mayWork(): boolean {
     if (this.isOnlyRead) return false;
     return !this.isBusy || this.#use >= BUSY_SHARE;
   }
 
   /** How much longer than its work on the disk each of the worker's pauses is to be now. */
   get paceFactor(): number {
-    if (this.isOnlyRead) return PACE_FACTOR;
+    if (!this.mayWork) return STANDSTILL_FACTOR;
     const isLive = this.#clock.monotonicMs() - this.#store.committedMs < LIVE_MS;
-    const factor = PACE_FACTOR * Math.max(0, 1 - this.#use / UNPACED_SHARE);
+    const room = (URGENT_SHARE - this.#use) / (URGENT_SHARE - BUSY_SHARE);
+    const factor = PACE_FACTOR * Math.min(Math.max(room, 0), 1);
     return isLive ? Math.round(factor * 4) / 4 : 0;
   }
 
-  /**
-   * Looks how much there is: whenever that may have changed. Says when producers have to wait, and when they do not any more: with
-   * less than half of the bound nobody is slowed.
-   */
+  /** Looks how much there is: whenever that may have changed. Says when producers have to wait, and when nobody is slowed any more. */
   look(): void {
     this.#bytes = this.bytes;
     this.#ranges = 0;
@@ -125,8 +124,8 @@ export class Backlog {
         `warning: ${this.#bytes} bytes of log wait for becoming segments (wal.backlog.max.bytes): producers are held back`,
       );
       this.#holdsProducers = true;
-    } else if (this.#holdsProducers && this.#bytes < this.#boundBytes / 2) {
-      this.#log("the log's backlog is below half of its bound again: producers are not held back any more");
+    } else if (this.#holdsProducers && this.delayMs === 0) {
+      this.#log("the log's backlog is below three quarters of its bound again: producers are not held back any more");
       this.#holdsProducers = false;
     }
   }

@@ -9,7 +9,7 @@ import type { Disk, DiskFile, SyncedFile } from "../ports/disk.ts";
 import { wrapped, wrappedFile } from "../ports/wrapped-disk.ts";
 
 const PIECE_BYTES = 1024 * 1024;
-const MAX_PAUSE_MS_PER_MEBIBYTE = 8;
+const COUNTED_MS_PER_MEBIBYTE = 2;
 
 export class Pace {
   /** How much longer than the work the pause is that follows it; 0: no pauses. */
@@ -18,7 +18,7 @@ export class Pace {
   readonly #turn = new ByteBudget(1);
 
   constructor(clock: Clock) {
-    this.#pauses = new Pauses(clock, MAX_PAUSE_MS_PER_MEBIBYTE);
+    this.#pauses = new Pauses(clock, COUNTED_MS_PER_MEBIBYTE);
   }
 
   /** Works on `bytes`, in pieces; `work` answers how much there was. Answers the sum. */

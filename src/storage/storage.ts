@@ -187,7 +187,7 @@ export class Storage {
   #next(): (() => Promise<void>) | undefined {
     if (this.#isAlone) return undefined;
     // One at a time: a second one would want the same thread, and the memory of another whole file.
-    if (this.#converting.size === 0 && this.backlog.mayConvert) {
+    if (this.#converting.size === 0 && this.backlog.mayWork) {
       const file = this.#nextFile();
       if (file !== undefined && this.#attempts.needsWorkerAlone([file])) {
         return this.#busy ? undefined : () => this.#alone(this.#convert(file));
@@ -195,7 +195,8 @@ export class Storage {
       if (file !== undefined) return () => this.#convert(file);
     }
     if (this.#busy || this.backlog.isOnlyRead) return undefined;
-    return this.#nextCompaction() ?? (this.#mergeDue ? () => this.#planAndMerge() : undefined);
+    const mayMerge = this.#mergeDue && this.backlog.mayWork;
+    return this.#nextCompaction() ?? (mayMerge ? () => this.#planAndMerge() : undefined);
   }
 
   /** Of the files that can become segments: those under suspicion first, then by how often it failed; the oldest of them. */

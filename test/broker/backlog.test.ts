@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 const SETTINGS = {
   "wal.segment.bytes": `${MIB}`,
   "wal.group.max.bytes": `${MIB}`,
-  "wal.backlog.max.bytes": `${4 * MIB}`,
+  "wal.backlog.max.bytes": `${8 * MIB}`,
   "wal.indexing.interval.ms": "-1",
 };
 const VALUE = "v".repeat(MIB / 4);
@@ -21,7 +21,7 @@ test("producers are slowed before the backlog reaches its bound, wait at it, and
     const client = connect();
     const takenMs: number[] = [];
     const sending = (async () => {
-      for (let sent = 0; sent < 40; sent += 1) {
+      for (let sent = 0; sent < 60; sent += 1) {
         const beganMs = simulation.nowMs;
         assert.equal((await produce(client, { topic: "t" }, [{ value: VALUE }])).errorCode, 0);
         takenMs.push(simulation.nowMs - beganMs);
@@ -34,14 +34,14 @@ test("producers are slowed before the backlog reaches its bound, wait at it, and
     const held = takenMs.length;
     await pass(3_000);
     assert.equal(takenMs.length, held, "at the bound nothing more is taken");
-    assert.ok(broker.storage.backlog.bytes <= 6 * MIB);
+    assert.ok(broker.storage.backlog.bytes <= 10 * MIB);
     assert.ok((await fetch(connect(), { topic: "t" })).highWatermark >= held, "consumers are served all the same");
     const told = (): number => lines.filter((line) => line.includes("producers are")).length;
     assert.equal(told(), 1, "whoever runs the broker is told, once");
     fate = "lives";
     await sending;
-    assert.equal(takenMs.length, 40);
-    await until(() => broker.storage.backlog.bytes < 2 * MIB);
+    assert.equal(takenMs.length, 60);
+    await until(() => broker.storage.backlog.bytes < 4 * MIB);
     await until(() => told() === 2);
   });
 });

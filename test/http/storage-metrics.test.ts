@@ -131,9 +131,9 @@ test("producers that are held back by the backlog are counted", async () => {
     async ({ connect, running, broker, until }) => {
       await createTopic(connect(), "t");
       const client = connect();
-      assert.equal((await scrape(running)).value("chronik_storage_backlog_limit_bytes"), 2 * MIB);
+      assert.equal((await scrape(running)).value("chronik_storage_backlog_limit_bytes"), 8 * MIB);
       const sent = (async () => {
-        for (let n = 0; n < 12; n += 1) await produce(client, T, [{ value: "v".repeat(MIB / 4) }]);
+        for (let n = 0; n < 40; n += 1) await produce(client, T, [{ value: "v".repeat(MIB / 4) }]);
       })();
       await until(() => broker.storage.backlog.isFull);
       assert.ok((await scrape(running)).value("chronik_storage_producers_delayed_total")! > 0);
@@ -144,7 +144,7 @@ test("producers that are held back by the backlog are counted", async () => {
       settings: {
         "wal.segment.bytes": `${MIB}`,
         "wal.group.max.bytes": `${MIB}`,
-        "wal.backlog.max.bytes": `${2 * MIB}`,
+        "wal.backlog.max.bytes": `${8 * MIB}`,
         "wal.indexing.interval.ms": "-1",
       },
       workerFate: () => fate,

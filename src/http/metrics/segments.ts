@@ -51,7 +51,7 @@ export const SEGMENTS: Section = {
     ),
     gauge(
       "chronik_storage_backlog_limit_bytes",
-      "What they may come to (wal.backlog.max.bytes): producers are slowed from half of it on.",
+      "What they may come to (wal.backlog.max.bytes): producers are slowed from three quarters of it on.",
       ({ broker }) => broker.store.state.broker["wal.backlog.max.bytes"],
     ),
     gauge(
