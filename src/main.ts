@@ -15,6 +15,7 @@ import { createNodeRandom } from "./io/node-random.ts";
 import { createThreadLauncher } from "./io/node-thread.ts";
 import { createProcessStats } from "./io/process-stats.ts";
 import { ThreadRegionReads } from "./io/thread-region-reads.ts";
+import { takeShortSlices } from "./io/time-slices.ts";
 import { DiskRegionReads } from "./log/disk-region-reads.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Address } from "./ports/network.ts";
@@ -41,6 +42,7 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
     log(error.stack ?? String(error));
     fail(error);
   });
+  takeShortSlices();
   for (const notice of settings.notices) log(`note: ${notice}`);
 
   const clock = createNodeClock();

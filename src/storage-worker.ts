@@ -4,6 +4,7 @@ import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { createNodeClock } from "./io/node-clock.ts";
 import { createNodeDisk } from "./io/node-disk.ts";
+import { takeUsualSlices } from "./io/time-slices.ts";
 import type { Request } from "./storage/jobs.ts";
 import { StorageWorker } from "./storage/worker.ts";
 
@@ -11,6 +12,7 @@ import { StorageWorker } from "./storage/worker.ts";
 const NICENESS = 19;
 
 const { folder } = workerData as { readonly folder: string };
+takeUsualSlices();
 try {
   if (process.platform === "linux") os.setPriority(0, NICENESS);
 } catch {

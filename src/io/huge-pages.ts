@@ -3,10 +3,10 @@
  * stretches of memory that lie together, and of pages of 4 KiB hardly any two do: on a virtual disk, 1 MiB is read in 0.8 ms
  * into such, and in 0.5 ms into huge ones; 128 KiB are written and synced in 0.16 and 0.12 ms (docs/decisions/0011-direct-writes.md).
  *
- * Asked for with madvise(2), which Node.js can call from 26.9 on (`node:ffi`; since 26.1 with an option). Where it can't, and where the system has no huge
- * pages to give, it is memory as any other.
+ * Asked for with madvise(2). Where that can't be called (`c-library.ts`), and where the system has no huge pages to give, it is memory as
+ * any other.
  */
-import process from "node:process";
+import { cLibrary } from "./c-library.ts";
 
 const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
 /** So much is left with small pages: of its first memory a process that does little touches only the beginning. */
@@ -14,18 +14,8 @@ const EARLY_BYTES = 8 * 1024 * 1024;
 /** Of Linux. */
 const MADV_HUGEPAGE = 14;
 
-/** The part of `node:ffi` that is used here. */
-type Ffi = typeof import("node:ffi");
-
-type Advise = (from: bigint, bytes: bigint, advice: number) => number;
-
-interface Caller {
-  readonly addressOf: Ffi["getRawPointer"];
-  readonly madvise: Advise;
-}
-
 /** Looked for when it is needed first: most commands never do. */
-let found: { readonly caller: Caller | undefined } | undefined;
+let found: { readonly library: ReturnType<typeof findMadvise> } | undefined;
 let earlyBytes = 0;
 
 /**
@@ -39,38 +29,20 @@ export function withHugePages<Memory extends ArrayBuffer | SharedArrayBuffer>(
   if (sizeBytes < HUGE_PAGE_BYTES) return { memory: allocate(sizeBytes), from: 0 };
   const isEarly = earlyBytes + sizeBytes <= EARLY_BYTES;
   if (isEarly) earlyBytes += sizeBytes;
-  const caller = isEarly ? undefined : callerOfMadvise();
-  if (caller === undefined) return { memory: allocate(sizeBytes), from: 0 };
+  const library = isEarly ? undefined : (found ??= { library: findMadvise() }).library;
+  if (library === undefined) return { memory: allocate(sizeBytes), from: 0 };
   const memory = allocate(sizeBytes + HUGE_PAGE_BYTES);
   try {
-    const address = caller.addressOf(memory as ArrayBuffer);
+    const address = library.addressOf(memory as ArrayBuffer);
     const skipped = -address & BigInt(HUGE_PAGE_BYTES - 1);
     const hugeBytes = sizeBytes - (sizeBytes % HUGE_PAGE_BYTES);
-    caller.madvise(address + skipped, BigInt(hugeBytes), MADV_HUGEPAGE); // when it refuses, pages are small
+    library.functions.madvise(address + skipped, BigInt(hugeBytes), MADV_HUGEPAGE); // when it refuses, pages are small
     return { memory, from: Number(skipped) };
   } catch {
     return { memory, from: 0 };
   }
 }
 
-function callerOfMadvise(): Caller | undefined {
-  found ??= { caller: findCaller() };
-  return found.caller;
-}
-
-function findCaller(): Caller | undefined {
-  if (process.platform !== "linux") return undefined;
-  // That the module may change is no news for an operator: whatever goes wrong with it, pages are small.
-  const emitWarning: unknown = Reflect.get(process, "emitWarning");
-  process.emitWarning = () => undefined;
-  try {
-    const ffi = process.getBuiltinModule("node:ffi") as Ffi | undefined;
-    if (ffi === undefined) return undefined;
-    const { functions } = ffi.dlopen(null, { madvise: { return: "int32", arguments: ["pointer", "uint64", "int32"] } });
-    return { addressOf: ffi.getRawPointer, madvise: functions.madvise as Advise };
-  } catch {
-    return undefined; // left out of this Node.js, or switched off
-  } finally {
-    Reflect.set(process, "emitWarning", emitWarning);
-  }
+function findMadvise() {
+  return cLibrary({ madvise: { return: "int32", arguments: ["pointer", "uint64", "int32"] } });
 }
