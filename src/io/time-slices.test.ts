@@ -1,53 +1,69 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import fs from "node:fs";
+import { spawnSync } from "node:child_process";
 import os from "node:os";
-import { before, test } from "node:test";
-import { Worker } from "node:worker_threads";
-import { sliceOf, takeShortSlices, takeUsualSlices } from "./time-slices.ts";
+import process from "node:process";
+import { test } from "node:test";
 
-const SHORT = 400_000n;
-/** Older systems say 0, and those that cannot be asked nothing. */
-const usual = sliceOf(0) ?? 0n;
-const skip = usual === 0n ? "needs Linux 6.12 and a Node.js with node:ffi" : false;
+const SHORT = 400_000;
+const [major, minor] = os.release().split(".").map(Number) as [number, number];
+const isAsked =
+  process.platform === "linux" && (major > 6 || (major === 6 && minor >= 12)) && /^(x64|arm64)$/.test(process.arch);
+const skip =
+  isAsked && process.getBuiltinModule("node:ffi") !== undefined
+    ? false
+    : "needs Linux 6.12 and a Node.js with node:ffi";
 
-before(() => takeShortSlices());
+const HEAD = `
+  import fs from "node:fs";
+  import os from "node:os";
+  import { once } from "node:events";
+  import { isMainThread, parentPort, Worker } from "node:worker_threads";
+  import { sliceOf, takeShortSlices, takeUsualSlices } from ${JSON.stringify(new URL("time-slices.ts", import.meta.url).href)};
+  const slice = (thread = 0) => Number(sliceOf(thread));
+  const slices = () => fs.readdirSync("/proc/self/task").map((thread) => slice(Number(thread)));
+`;
 
-test("all threads have short slices, and those that they start", { skip }, async () => {
-  const slices = fs.readdirSync("/proc/self/task").map((thread) => sliceOf(Number(thread)));
-  assert.ok(slices.length > 1);
-  assert.ok(slices.every((slice) => slice === SHORT));
-  assert.equal(await sliceIn(""), SHORT);
-});
+/** What a process says that runs this, as JSON. In one of its own: slices and niceness are inherited, and not always given back. */
+function answerOf(code: string): unknown {
+  const source = `${HEAD} const answer = await (async () => { ${code} })(); console.log(JSON.stringify(answer));`;
+  const child = spawnSync(process.execPath, ["--input-type=module", "-e", source], { encoding: "utf8" });
+  assert.equal(child.stderr, "");
+  return JSON.parse(child.stdout);
+}
 
-test("a thread whose work can wait has the usual ones again, and the others do not", { skip }, async () => {
-  assert.equal(await sliceIn("takeUsualSlices();"), usual);
-  assert.equal(sliceOf(0), SHORT);
-  takeUsualSlices();
-  assert.equal(sliceOf(0), usual);
-  takeShortSlices();
+test("all threads have short slices, and those that they start", { skip }, () => {
+  const answer = answerOf(`
+    const before = slice();
+    takeShortSlices();
+    const worker = new Worker(new URL("data:text/javascript," + encodeURIComponent(${JSON.stringify(
+      `${HEAD} const inherited = slice(); takeUsualSlices(); parentPort.postMessage([inherited, slice()]);`,
+    )})));
+    const all = slices();
+    const [inWorker] = await once(worker, "message");
+    return { before, all, inWorker, here: slice() };
+  `) as { before: number; all: number[]; inWorker: number[]; here: number };
+  assert.ok(answer.before > 0 && answer.before !== SHORT);
+  assert.ok(answer.all.length > 1);
+  assert.ok(answer.all.every((slice) => slice === SHORT));
+  assert.deepEqual(answer.inWorker, [SHORT, answer.before], "one whose work can wait has the usual ones again");
+  assert.equal(answer.here, SHORT, "and the others have not");
 });
 
 test("the niceness stays", { skip }, () => {
-  const niceness = os.getPriority();
-  os.setPriority(niceness + 1);
-  takeShortSlices();
-  assert.equal(sliceOf(0), SHORT);
-  assert.equal(os.getPriority(), niceness + 1);
+  const answer = answerOf(`
+    os.setPriority(19);
+    takeShortSlices();
+    return [slice(), os.getPriority()];
+  `);
+  assert.deepEqual(answer, [SHORT, 19]);
 });
 
-test("a thread that is not there any more is nobody's trouble", () => {
-  assert.equal(sliceOf(2 ** 30), undefined);
+test("what cannot be asked for is nobody's trouble", { skip }, () => {
+  const answer = answerOf(`
+    const gone = sliceOf(2 ** 30) === undefined;
+    fs.readdirSync = () => { throw new Error("no /proc"); };
+    takeShortSlices();
+    return [gone, slice()];
+  `);
+  assert.deepEqual(answer, [true, SHORT], "without /proc at least the thread that asks");
 });
-
-/** The slice of a new thread, once it has run this. */
-async function sliceIn(code: string): Promise<unknown> {
-  const source = `
-    const { parentPort } = require("node:worker_threads");
-    import(${JSON.stringify(new URL("time-slices.ts", import.meta.url).href)}).then(({ sliceOf, takeUsualSlices }) => {
-      ${code}
-      parentPort.postMessage(sliceOf(0));
-    });`;
-  const [slice] = (await once(new Worker(source, { eval: true }), "message")) as unknown[];
-  return slice;
-}

@@ -1,10 +1,10 @@
 /**
- * How long a thread keeps a processor that others want too. Who asks for less at a time gets it sooner when there is something to do, before
- * those that are in the middle of more, and no more of it in all: what a broker does for a request is short, and its clients, who may be on the same
- * machine, are not (docs/decisions/0019-time-slices.md).
+ * How long a thread keeps a processor that others want too. Who asks for less at a time gets it sooner when there is something to
+ * do, before those that are in the middle of more, and no more of it in all: what a broker does for a request is short, and its
+ * clients, who may be on the same machine, are not (docs/decisions/0019-time-slices.md).
  *
- * Linux has that from 6.12 on: the slices of its EEVDF scheduler, sched_setattr(2). What is asked of an older one it does not mind, and where nothing can be asked
- * (`c-library.ts`) slices are as always.
+ * Linux has that from 6.12 on: the slices of its EEVDF scheduler, sched_setattr(2). An older one does not mind being asked, and where
+ * nothing can be asked (`c-library.ts`) slices are as always.
  */
 import fs from "node:fs";
 import process from "node:process";
@@ -12,7 +12,7 @@ import { cLibrary } from "./c-library.ts";
 
 const SHORT_SLICE_NANOSECONDS = 400_000n;
 /** Asks for the system's own. */
-const USUAL_SLICE = 0n;
+const USUAL_SLICE_NANOSECONDS = 0n;
 /** The C libraries of most systems have no functions for these. */
 const SYSTEM_CALLS = {
   x64: { setAttributes: 314n, getAttributes: 315n },
@@ -27,13 +27,12 @@ const THIS_THREAD = 0;
 
 /** Short slices for all threads that the process has, and for those that they start. */
 export function takeShortSlices(): void {
-  if (process.platform !== "linux") return;
-  for (const thread of fs.readdirSync("/proc/self/task")) setSlice(Number(thread), SHORT_SLICE_NANOSECONDS);
+  for (const thread of threadsHere()) setSlice(thread, SHORT_SLICE_NANOSECONDS);
 }
 
 /** The usual ones for this thread, whose work can wait. */
 export function takeUsualSlices(): void {
-  setSlice(THIS_THREAD, USUAL_SLICE);
+  setSlice(THIS_THREAD, USUAL_SLICE_NANOSECONDS);
 }
 
 /** The slice of a thread, in ns; undefined where nobody knows. */
@@ -41,29 +40,46 @@ export function sliceOf(thread: number): bigint | undefined {
   return attributesOf(thread)?.readBigUInt64LE(SLICE_AT);
 }
 
+/** All of the process, or this one where the system does not tell. */
+function threadsHere(): number[] {
+  try {
+    return fs.readdirSync("/proc/self/task").map(Number);
+  } catch {
+    return [THIS_THREAD];
+  }
+}
+
 /** All else stays as it is: the niceness, and what is scheduled in another way (real time). */
 function setSlice(thread: number, nanoseconds: bigint): void {
   const attributes = attributesOf(thread);
   if (attributes?.readUInt32LE(POLICY_AT) !== SCHED_OTHER) return;
   attributes.writeBigUInt64LE(nanoseconds, SLICE_AT);
-  call("setAttributes", thread, attributes, 0);
+  call("setAttributes", thread, { attributes, last: 0n });
 }
 
 function attributesOf(thread: number): Buffer | undefined {
   const attributes = Buffer.alloc(ATTRIBUTES_BYTES);
   attributes.writeUInt32LE(ATTRIBUTES_BYTES, 0);
-  return call("getAttributes", thread, attributes, ATTRIBUTES_BYTES) ? attributes : undefined;
+  const isThere = call("getAttributes", thread, { attributes, last: BigInt(ATTRIBUTES_BYTES) });
+  return isThere ? attributes : undefined;
 }
 
 let found: { readonly library: ReturnType<typeof findSyscall> } | undefined;
 
-/** Whether the system did it. */
-function call(name: "setAttributes" | "getAttributes", thread: number, attributes: Buffer, third: number): boolean {
+/** Whether the system did it. `last`: of setting flags, of getting the size. */
+function call(
+  name: "setAttributes" | "getAttributes",
+  thread: number,
+  { attributes, last }: { readonly attributes: Buffer; readonly last: bigint },
+): boolean {
   const numbers = SYSTEM_CALLS[process.arch as keyof typeof SYSTEM_CALLS] as (typeof SYSTEM_CALLS)["x64"] | undefined;
   const { library } = (found ??= { library: findSyscall() });
   if (numbers === undefined || library === undefined) return false;
-  const address = library.addressOf(attributes);
-  return library.functions.syscall(numbers[name], BigInt(thread), address, BigInt(third), 0n) === 0n;
+  try {
+    return library.functions.syscall(numbers[name], BigInt(thread), attributes, last, 0n) === 0n;
+  } catch {
+    return false; // refused by Node.js: no reason not to start
+  }
 }
 
 function findSyscall() {

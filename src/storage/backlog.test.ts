@@ -52,7 +52,7 @@ test("a log that grows fast comes first, until half of the bound is used: what i
   waits(49);
   second(20, 0);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [true, false]);
-  assert.deepEqual([backlog.mayWork, backlog.paceFactor], [false, 64]);
+  assert.deepEqual([backlog.mayWork, backlog.paceFactor], [false, 32]);
   waits(51);
   assert.deepEqual([backlog.mayWork, backlog.paceFactor], [true, 3.75]);
   waits(70);
@@ -88,7 +88,9 @@ test("who only reads much comes first, and nothing is begun, as long as the back
   waits(60);
   second(0.5, 20);
   assert.deepEqual([backlog.isBusy, backlog.isOnlyRead], [true, true]);
-  assert.deepEqual([backlog.mayWork, backlog.paceFactor], [false, 64]);
+  assert.deepEqual([backlog.mayWork, backlog.paceFactor], [false, 32]);
+  waits(60, 160_000);
+  assert.deepEqual([backlog.isOnlyRead, backlog.mayWork], [false, true], "what waits takes up memory");
   waits(80);
   assert.equal(backlog.isOnlyRead, false, "producers would soon be held back");
   assert.deepEqual([backlog.mayWork, backlog.paceFactor], [true, 0]);

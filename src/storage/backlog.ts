@@ -20,7 +20,7 @@ const URGENT_SHARE = 3 / 4;
 /** The log is being written as long as its last commit is no older. */
 const LIVE_MS = 1_000;
 /** The worker's pauses, times its work on the disk, as long as what can wait should: it hardly moves. */
-const STANDSTILL_FACTOR = 64;
+const STANDSTILL_FACTOR = 32;
 /** Otherwise, while the log is written: fewer the nearer the backlog is to coming first. */
 const PACE_FACTOR = 4;
 /** A producer is held back so long half way from there to the bound, and more beyond. */
@@ -93,13 +93,13 @@ export class Backlog {
     return writesPerSecond + readsPerSecond > BUSY_BYTES_PER_SECOND;
   }
 
-  /** Whether clients read much, and write so little that nothing is urgent. */
+  /** Whether clients read much, and write so little that nothing is urgent yet. */
   get isOnlyRead(): boolean {
-    if (this.#bytes > this.#boundBytes * URGENT_SHARE) return false;
+    if (this.#use > URGENT_SHARE) return false;
     return this.isBusy && this.#rates.writesPerSecond < FEW_BYTES_PER_SECOND;
   }
 
-  /** Whether what can wait need not: files may become segments, and segments be merged. */
+  /** Whether what can wait need not: files may become segments, and segments be merged and compacted. */
   get mayWork(): boolean {
     if (this.isOnlyRead) return false;
     return !this.isBusy || this.#use >= BUSY_SHARE;

@@ -44,7 +44,7 @@ export class SequentialReader {
       const readAt = this.#from + this.#bytes;
       const free = this.#buffer.subarray(
         this.#bytes,
-        this.#bytes + Math.min(this.#buffer.length - this.#bytes, this.#end - readAt),
+        this.#bytes + Math.min(this.#buffer.length - this.#bytes, this.#end - readAt, PIECE_BYTES),
       );
       const got = await this.#file.read(free, readAt);
       this.#crc = crc32c(free.subarray(0, got), this.#crc);

@@ -194,9 +194,8 @@ export class Storage {
       }
       if (file !== undefined) return () => this.#convert(file);
     }
-    if (this.#busy || this.backlog.isOnlyRead) return undefined;
-    const mayMerge = this.#mergeDue && this.backlog.mayWork;
-    return this.#nextCompaction() ?? (mayMerge ? () => this.#planAndMerge() : undefined);
+    if (this.#busy || !this.backlog.mayWork) return undefined;
+    return this.#nextCompaction() ?? (this.#mergeDue ? () => this.#planAndMerge() : undefined);
   }
 
   /** Of the files that can become segments: those under suspicion first, then by how often it failed; the oldest of them. */

@@ -24,7 +24,7 @@ export const STORAGE = {
   ),
   "wal.backlog.max.bytes": long(
     16384 * MIB,
-    "Sealed files that wait for becoming segments. While clients are busy they wait up to half of it. Producers are slowed from three quarters of it on, and stopped at all of it.",
+    "Sealed files that wait for becoming segments. While clients are busy they wait up to half of it, up to three quarters while clients only read. Producers are slowed from three quarters of it on, and stopped at all of it: with less than many times wal.segment.bytes they are stopped without being slowed first.",
     { min: MIB },
   ),
   "wal.recycle.max.bytes": long(
