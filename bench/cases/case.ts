@@ -37,7 +37,10 @@ export interface Load extends Omit<ProduceLoad, "topic" | "topics"> {
  */
 const SETTLING = { recordsPerPartition: 2, recordSizeBytes: 8192 };
 
-/** A broker is at rest when it has taken no more than this share of a processor, so often in a row: for longer than Chronik lets work wait (5 s). */
+/**
+ * A broker is at rest when it has taken no more than this share of a processor, so often in a row: for longer than Chronik lets
+ * work wait (5 s).
+ */
 const REST_SHARE = 0.1;
 const REST_LOOKS = 12;
 const LOOK_SECONDS = 0.5;

@@ -1,6 +1,6 @@
 /**
- * Functions of the C library that Node.js has no other way to: for hints to the system, on which nothing may depend. Node.js can call them
- * from 26.9 on (`node:ffi`; since 26.1 with an option).
+ * Functions of the C library that Node.js has no other way to: for hints to the system, on which nothing may depend. Node.js can
+ * call them from 26.9 on (`node:ffi`; since 26.1 with an option).
  */
 import type { DynamicLibraryResult, FunctionDefinitions } from "node:ffi";
 import process from "node:process";
@@ -13,8 +13,18 @@ export interface CLibrary<Definitions extends FunctionDefinitions> {
   readonly addressOf: Ffi["getRawPointer"];
 }
 
-/** These functions; undefined where they can't be had, and on other systems than Linux. */
+/**
+ * Looks for these functions at the first call, since most commands make none. Undefined where they can't be had, and elsewhere than
+ * on Linux.
+ */
 export function cLibrary<const Definitions extends FunctionDefinitions>(
+  definitions: Definitions,
+): () => CLibrary<Definitions> | undefined {
+  let found: { readonly library: CLibrary<Definitions> | undefined } | undefined;
+  return () => (found ??= { library: find(definitions) }).library;
+}
+
+function find<const Definitions extends FunctionDefinitions>(
   definitions: Definitions,
 ): CLibrary<Definitions> | undefined {
   if (process.platform !== "linux") return undefined;

@@ -14,8 +14,7 @@ const EARLY_BYTES = 8 * 1024 * 1024;
 /** Of Linux. */
 const MADV_HUGEPAGE = 14;
 
-/** Looked for when it is needed first: most commands never do. */
-let found: { readonly library: ReturnType<typeof findMadvise> } | undefined;
+const madvise = cLibrary({ madvise: { return: "int32", arguments: ["pointer", "uint64", "int32"] } });
 let earlyBytes = 0;
 
 /**
@@ -29,7 +28,7 @@ export function withHugePages<Memory extends ArrayBuffer | SharedArrayBuffer>(
   if (sizeBytes < HUGE_PAGE_BYTES) return { memory: allocate(sizeBytes), from: 0 };
   const isEarly = earlyBytes + sizeBytes <= EARLY_BYTES;
   if (isEarly) earlyBytes += sizeBytes;
-  const library = isEarly ? undefined : (found ??= { library: findMadvise() }).library;
+  const library = isEarly ? undefined : madvise();
   if (library === undefined) return { memory: allocate(sizeBytes), from: 0 };
   const memory = allocate(sizeBytes + HUGE_PAGE_BYTES);
   try {
@@ -41,8 +40,4 @@ export function withHugePages<Memory extends ArrayBuffer | SharedArrayBuffer>(
   } catch {
     return { memory, from: 0 };
   }
-}
-
-function findMadvise() {
-  return cLibrary({ madvise: { return: "int32", arguments: ["pointer", "uint64", "int32"] } });
 }

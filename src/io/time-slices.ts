@@ -14,10 +14,13 @@ const SHORT_SLICE_NANOSECONDS = 400_000n;
 /** Asks for the system's own. */
 const USUAL_SLICE_NANOSECONDS = 0n;
 /** The C libraries of most systems have no functions for these. */
-const SYSTEM_CALLS = {
+const SYSTEM_CALLS: Partial<Record<string, { readonly setAttributes: bigint; readonly getAttributes: bigint }>> = {
   x64: { setAttributes: 314n, getAttributes: 315n },
   arm64: { setAttributes: 274n, getAttributes: 275n },
-} as const;
+};
+const syscall = cLibrary({
+  syscall: { return: "int64", arguments: ["int64", "int64", "pointer", "int64", "int64"] },
+});
 /** `struct sched_attr`, as it was at first. */
 const ATTRIBUTES_BYTES = 48;
 const POLICY_AT = 4;
@@ -64,24 +67,18 @@ function attributesOf(thread: number): Buffer | undefined {
   return isThere ? attributes : undefined;
 }
 
-let found: { readonly library: ReturnType<typeof findSyscall> } | undefined;
-
 /** Whether the system did it. `last`: of setting flags, of getting the size. */
 function call(
   name: "setAttributes" | "getAttributes",
   thread: number,
   { attributes, last }: { readonly attributes: Buffer; readonly last: bigint },
 ): boolean {
-  const numbers = SYSTEM_CALLS[process.arch as keyof typeof SYSTEM_CALLS] as (typeof SYSTEM_CALLS)["x64"] | undefined;
-  const { library } = (found ??= { library: findSyscall() });
+  const numbers = SYSTEM_CALLS[process.arch];
+  const library = syscall();
   if (numbers === undefined || library === undefined) return false;
   try {
     return library.functions.syscall(numbers[name], BigInt(thread), attributes, last, 0n) === 0n;
   } catch {
     return false; // refused by Node.js: no reason not to start
   }
-}
-
-function findSyscall() {
-  return cLibrary({ syscall: { return: "int64", arguments: ["int64", "int64", "pointer", "int64", "int64"] } });
 }

@@ -185,16 +185,16 @@ export class Storage {
   }
 
   #next(): (() => Promise<void>) | undefined {
-    if (this.#isAlone) return undefined;
+    if (this.#isAlone || !this.backlog.mayWork) return undefined;
     // One at a time: a second one would want the same thread, and the memory of another whole file.
-    if (this.#converting.size === 0 && this.backlog.mayWork) {
+    if (this.#converting.size === 0) {
       const file = this.#nextFile();
       if (file !== undefined && this.#attempts.needsWorkerAlone([file])) {
         return this.#busy ? undefined : () => this.#alone(this.#convert(file));
       }
       if (file !== undefined) return () => this.#convert(file);
     }
-    if (this.#busy || !this.backlog.mayWork) return undefined;
+    if (this.#busy) return undefined;
     return this.#nextCompaction() ?? (this.#mergeDue ? () => this.#planAndMerge() : undefined);
   }
 
