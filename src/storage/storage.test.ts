@@ -577,3 +577,36 @@ test("while the log grows fast, files are converted from half of the backlog's b
     );
   }
 });
+
+test("while clients are busy no compaction is begun, even if one is due; later it is", async () => {
+  const MIB = 1024 * 1024;
+  const begun: string[] = [];
+  const jobFate = ({ kind }: Job): WorkerFate => {
+    begun.push(kind);
+    return "lives";
+  };
+  await withStorage(
+    async (open) => {
+      const [keyed, other] = [open.topic("keyed"), open.topic("other")];
+      const grow = async (seconds: number): Promise<void> => {
+        for (let n = 0; n < seconds * 40; n += 1) {
+          open.append(placeIn(other), [{ value: Buffer.alloc(MIB / 2, n) }]);
+          await open.flush();
+          await open.pass(25);
+        }
+      };
+      open.append(placeIn(keyed), [{ key: "k", value: "v" }]);
+      await open.settle();
+      await grow(1);
+      begun.length = 0;
+      const entries = [{ key: "cleanup.policy", value: "compact" }];
+      open.store.append({ type: 6, value: { type: RESOURCE_TOPIC, name: "keyed", entries } });
+      await grow(3);
+      assert.deepEqual(begun, []);
+      await open.pass(10_000);
+      await open.settle();
+      assert.ok(begun.includes("compact"), String(begun));
+    },
+    { settings: { "wal.segment.bytes": `${4 * MIB}`, "log.cleaner.backoff.ms": "500" }, jobFate },
+  );
+});
