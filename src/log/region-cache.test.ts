@@ -45,13 +45,13 @@ test("the memory of regions is given back when nobody reads any more and nobody 
     const pass = (ms: number): Promise<void> => new Promise((resolve) => clock.schedule(ms, resolve));
     const [first] = await readStored(log, query(places[0]!, 0));
     const bytes = bytesOf(first);
-    await pass(30_000);
+    await pass(120_000);
     assert.ok(log.reader.regionBytes > 0, "an answer still refers to it");
     assert.deepEqual(bytesOf(first), bytes);
     first!.release();
-    await pass(3_000);
-    assert.ok(log.reader.regionBytes > 0, "it may go on");
     await pass(10_000);
+    assert.ok(log.reader.regionBytes > 0, "it may go on");
+    await pass(60_000);
     assert.equal(log.reader.regionBytes, 0);
     const [again] = await readStored(log, query(places[0]!, 0));
     assert.deepEqual(bytesOf(again), bytes);

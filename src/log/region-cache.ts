@@ -20,7 +20,7 @@ import type { LogFile } from "./log-file.ts";
 import { ReadingPlaces, type ReadStretch } from "./reading-places.ts";
 
 /** All are given back when nobody has looked for one for so long, or for twice as long. */
-const IDLE_MS = 5_000;
+const IDLE_MS = 30_000;
 const MIN_REGIONS = 8;
 /** As much as a consumer asks of a partition at once, so that many of them find room. */
 const LARGEST_REGION_BYTES = 1024 * 1024;
