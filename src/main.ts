@@ -48,7 +48,12 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
   const clock = createNodeClock();
   const lock = lockDataFolder(settings.dataFolder);
   const disk = createNodeDisk(settings.dataFolder);
-  const network = createNodeNetwork();
+  const network = createNodeNetwork({
+    buffers: {
+      sendBytes: settings.config["socket.send.buffer.bytes"],
+      receiveBytes: settings.config["socket.receive.buffer.bytes"],
+    },
+  });
   let saidMs = clock.monotonicMs();
   const progress = (doneBytes: number, totalBytes: number): void => {
     if (clock.monotonicMs() - saidMs < PROGRESS_EVERY_MS) return;

@@ -16,6 +16,7 @@ import net from "node:net";
 import { assert } from "../base/assert.ts";
 import type { Address, Listener, Network, Socket, SocketEvents } from "../ports/network.ts";
 import { ioError } from "./io-error.ts";
+import { type SocketBuffers, sizeSocketBuffers } from "./socket-buffers.ts";
 
 const SCRATCH_BYTES = 64 * 1024;
 
@@ -25,6 +26,8 @@ const KEEP_ALIVE_MS = 60_000;
 const NOTHING = new Uint8Array(0);
 
 export interface NodeNetworkOptions {
+  /** Of the sockets that are accepted. Without it the system chooses. */
+  readonly buffers?: SocketBuffers;
   /** false: never read straight into the handler's buffers. For tests of the other way. */
   readonly moveHandles?: boolean;
 }
@@ -46,6 +49,7 @@ export function createNodeNetwork(options: NodeNetworkOptions = {}): Network {
         // closed that one already, and the promise is settled.
         server.on("error", (error) => reject(ioError(error, "listen on", formatAddress(address))));
         server.listen(address.port, address.host, () => {
+          if (options.buffers !== undefined) sizeSocketBuffers(server, options.buffers);
           const move = options.moveHandles !== false && canMoveHandles(server);
           server.on("connection", (accepted) => {
             const socket = new NodeSocket(accepted, { move, scratch });

@@ -7,7 +7,7 @@ import { RecordEnds } from "./record-ends.ts";
 import { verifiedRecordsEnd } from "./wal-record.ts";
 
 /** Enough for the disk always to have something to do while the records of what it gave are gone over. */
-const READS_AT_ONCE = 3;
+const READS_AT_ONCE = 4;
 /** Kept open until others are read, or nobody reads. */
 const MAX_OPEN_FILES = 4;
 

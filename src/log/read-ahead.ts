@@ -14,7 +14,9 @@ import type { Region, RegionCache } from "./region-cache.ts";
  * Of all regions, how many are begun for the queries that came together, and are under way at most for all: those of who comes then
  * are left out, or whoever waits for a region would wait for all of them.
  */
-const AHEAD_SHARE = 3 / 8;
+const AHEAD_SHARE = 1 / 2;
+/** Of so many requests to come, each as large as the one that came, what they will want is read ahead: one is not enough for the disk never to wait. */
+const REQUESTS_AHEAD = 2;
 
 /** What a query wants, as places in its range's file. */
 export interface WantedPlace {
@@ -59,7 +61,7 @@ export class ReadAhead {
     const last = this.#regions.find(range.file, to - 1, 1);
     if (last === undefined) return; // too little is wanted there
     // As densely as these, which are cut short where a range ends: the next ones will not be.
-    const aheadTo = to + ((to - from) / sizeBytes) * query.maxBytes;
+    const aheadTo = to + ((to - from) / sizeBytes) * query.maxBytes * REQUESTS_AHEAD;
     await this.#readOn(last, Math.min(aheadTo, rangeTo), largestRecordBytes, allowance);
     if (aheadTo > rangeTo) await this.#inNextRange(place, aheadTo - rangeTo, allowance);
   }

@@ -9,13 +9,13 @@ import { ByteBudget } from "./byte-budget.ts";
 import { Pauses } from "./pauses.ts";
 
 /**
- * What a read takes of all turns, so that three are under way at once, and of those that keep a queue themselves three more
+ * What a read takes of all turns, so that three are under way at once, and of those that keep a queue themselves four more
  * (`DiskRegionReads`): fewer than the threads that all file operations share, or a sync would not find one free.
  */
-const READ_TURNS = 4;
+const READ_TURNS = 5;
 /** Of those so many are given to their queue at once as are read ahead at most, or it would wait for us to give it the next. */
 const QUEUED_READ_TURNS = 1;
-const ALL_TURNS = 12;
+const ALL_TURNS = 16;
 /** The log is being written as long as its last commit is no older. */
 const LIVE_MS = 100;
 const LIVE_PIECE_BYTES = 512 * 1024;

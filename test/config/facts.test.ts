@@ -41,6 +41,8 @@ const ON_PURPOSE: Readonly<Record<string, string>> = {
   listeners: "loopback: nothing is open to the network that was not asked for",
   "max.connections": "10000: everything has a bound",
   "queued.max.request.bytes": "128 MiB: everything has a bound",
+  "socket.send.buffer.bytes": "256 KiB: faster, see docs/decisions/0017",
+  "socket.receive.buffer.bytes": "-1: as large as the producer's distance makes it",
 };
 
 /** Can change at a start only, where Kafka's can change before. */

@@ -33,6 +33,16 @@ export const NETWORK = {
     "The largest request; a connection that announces a larger one is closed.",
     { min: 1, importance: "high" },
   ),
+  "socket.send.buffer.bytes": int(
+    262144,
+    "Send buffer of a socket (SO_SNDBUF, on Linux). -1: the system chooses, which suits consumers that are far away. Here 256 KiB, Kafka's default is 100 KiB.",
+    { min: -1, importance: "high" },
+  ),
+  "socket.receive.buffer.bytes": int(
+    -1,
+    "Receive buffer of a socket (SO_RCVBUF, on Linux). -1: the system chooses. Kafka's default is 100 KiB.",
+    { min: -1, importance: "high" },
+  ),
   "queued.max.request.bytes": long(
     134217728,
     "Memory for requests being read or handled; beyond it sockets wait. Here 128 MiB, Kafka's default has no bound.",
@@ -52,8 +62,6 @@ export const NETWORK = {
   ),
   ...withoutMeaning("sockets are sized by the operating system", {
     "socket.listen.backlog.size": int(50, "Connections waiting to be accepted.", { min: 1 }),
-    "socket.receive.buffer.bytes": int(102400, "Receive buffer of a socket (SO_RCVBUF).", { importance: "high" }),
-    "socket.send.buffer.bytes": int(102400, "Send buffer of a socket (SO_SNDBUF).", { importance: "high" }),
   }),
   ...withoutMeaning("one thread serves all connections and requests", {
     "num.network.threads": int(3, "Threads that read requests and write answers.", {
