@@ -169,10 +169,12 @@ export class BatchReader {
     try {
       await all(plans.map((plan) => this.#choose(plan)));
       for (const stretch of plans.flatMap(stretchOf)) this.#regions.standsAt(stretch);
-      const batches = inOrder(plans.flatMap((plan) => plan.batches));
-      const inRegions = await this.#obtainRegions(batches, regions);
+      const batches = inOrder(plans);
+      await this.#obtainRegions(batches, regions);
       void this.#readAhead.behind(plans.flatMap(wantedPlaceOf)); // once all that is wanted was begun
-      const spans = spansOf(await takeRead(inRegions));
+      // One that cannot be read serves nothing: whoever needs its batches reads them one by one, and is told why.
+      await Promise.allSettled(Array.from(regions, ({ read }) => read));
+      const spans = spansOf(batches.filter((batch) => !takeFromRegion(batch)));
       const wantedBytes = spans.reduce((sum, span) => sum + capacityFor(spanBytes(span)), 0);
       await this.#budget.acquire(wantedBytes);
       takenBytes = wantedBytes;
@@ -292,10 +294,16 @@ export class BatchReader {
         plan.more = true;
         return;
       }
-      const at = index.positionAt(row) - range.file.base;
-      const baseOffset = index.baseOffsetAt(row);
-      const { topicBytes } = query;
-      plan.batches.push({ file: range.file, at, topicBytes, sizeBytes, range, baseOffset, bytes: undefined });
+      plan.batches.push({
+        range,
+        at: index.positionAt(row) - range.file.base,
+        topicBytes: query.topicBytes,
+        sizeBytes,
+        recordBytes: batchRecordBytes(query.topicBytes, sizeBytes),
+        baseOffset: index.baseOffsetAt(row),
+        region: undefined,
+        bytes: undefined,
+      });
       plan.sizeBytes += sizeBytes;
       plan.nextOffset = index.endOffsetAt(row);
     }
@@ -320,37 +328,36 @@ export class BatchReader {
     return undefined;
   }
 
-  /** Finds regions for batches, or begins them as soon as there is memory. */
-  async #obtainRegions(batches: readonly PlannedBatch[], held: Set<Region>): Promise<BatchInRegion[]> {
-    const inRegions: BatchInRegion[] = [];
+  /** Finds regions for batches, which are in order, or begins them as soon as there is memory. */
+  async #obtainRegions(batches: readonly PlannedBatch[], held: Set<Region>): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + MAX_WAIT_MS;
     const mostHeld = this.#regions.memoryBytes / this.#regions.regionBytes / 2;
-    const wanted = wantedBehind(batches, this.#regions.roomBytes);
     const worthBytes = this.#regions.regionBytes * REGION_MIN_SHARE;
     let region: Region | undefined;
-    for (const [index, batch] of batches.entries()) {
-      const { file, at } = batch;
-      const sizeBytes = recordBytes(batch);
-      if (region === undefined || region.retired || !region.spans(file, at, sizeBytes)) {
-        const goesOn = region?.file === file && at <= region.to + COALESCE_GAP_BYTES && wanted[index]! > 0;
-        const isWorth = goesOn || wanted[index]! >= worthBytes;
-        region = file.isClosed ? this.#regions.find(file, at, sizeBytes) : undefined;
+    for (let index = 0; index < batches.length; index += 1) {
+      const batch = batches[index]!;
+      const { at, recordBytes } = batch;
+      const { file } = batch.range;
+      if (region === undefined || region.retired || !region.spans(file, at, recordBytes)) {
+        const wantedBytes = wantedFrom(batches, index, this.#regions.roomBytes);
+        const goesOn = region?.file === file && at <= region.to + COALESCE_GAP_BYTES && wantedBytes > 0;
+        const isWorth = goesOn || wantedBytes >= worthBytes;
+        region = file.isClosed ? this.#regions.find(file, at, recordBytes) : undefined;
         if (region !== undefined) this.#regions.hold(region);
         else if (isWorth && file.isClosed) {
           // Who holds half of all would wait for itself.
-          region = await this.#regions.obtain(file, at, sizeBytes, held.size < mostHeld ? untilMs : 0);
+          region = await this.#regions.obtain(file, at, recordBytes, held.size < mostHeld ? untilMs : 0);
         }
         if (region !== undefined && held.has(region)) this.#regions.release(region);
         else if (region !== undefined) held.add(region);
       }
-      inRegions.push({ batch, region });
+      batch.region = region;
     }
-    return inRegions;
   }
 
   async #readSpan(span: readonly PlannedBatch[], bytes: Buffer): Promise<void> {
     const first = span[0]!;
-    const got = await this.#readInTurn(first.file, bytes.subarray(0, spanBytes(span)), first.at);
+    const got = await this.#readInTurn(first.range.file, bytes.subarray(0, spanBytes(span)), first.at);
     for (const batch of span) takeVerified(batch, bytes, batch.at - first.at, got);
   }
 
@@ -388,22 +395,20 @@ export class BatchReader {
 }
 
 interface PlannedBatch {
-  readonly file: LogFile;
+  /** Whose it is, in which file. */
+  readonly range: FileRange;
   /** Where its WAL record begins in the file. */
   readonly at: number;
   readonly topicBytes: number;
   readonly sizeBytes: number;
-  /** Whose it is, and the offset that it begins with: what stands there must say so. */
-  readonly range: FileRange;
+  /** Of its WAL record. */
+  readonly recordBytes: number;
+  /** The offset that it begins with: what stands there must say so. */
   readonly baseOffset: number;
+  /** Held; undefined when it has to be read on its own. */
+  region: Region | undefined;
   /** Undefined until it was read, and when what was read is not what was written. */
   bytes: Buffer | undefined;
-}
-
-interface BatchInRegion {
-  readonly batch: PlannedBatch;
-  /** Held; undefined when it has to be read on its own. */
-  readonly region: Region | undefined;
 }
 
 interface Plan {
@@ -432,8 +437,8 @@ function wantedPlaceOf({ query, range, rangeTo, sizeBytes, batches }: Plan): Wan
   const [first] = batches;
   if (first === undefined || range === undefined || query.range !== undefined) return [];
   const last = batches.at(-1)!;
-  const largestRecordBytes = batches.reduce((most, batch) => Math.max(most, recordBytes(batch)), 0);
-  return [{ query, range, from: first.at, to: last.at + recordBytes(last), rangeTo, sizeBytes, largestRecordBytes }];
+  const largestRecordBytes = batches.reduce((most, { recordBytes }) => Math.max(most, recordBytes), 0);
+  return [{ query, range, from: first.at, to: last.at + last.recordBytes, rangeTo, sizeBytes, largestRecordBytes }];
 }
 
 /** What it is going to read, if its reader is expected to go on behind that: not when one range was asked for. */
@@ -450,7 +455,7 @@ function endBeforeDamage(plan: Plan): void {
   if (row === -1) return;
   const [damaged] = plan.batches.splice(row);
   if (row === 0) {
-    throw new CorruptionError(damaged!.file.name, damaged!.at, "a record does not match its checksum");
+    throw new CorruptionError(damaged!.range.file.name, damaged!.at, "a record does not match its checksum");
   }
   plan.sizeBytes = plan.batches.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   plan.more = true;
@@ -497,25 +502,17 @@ async function all(tasks: readonly Promise<void>[]): Promise<void> {
 
 /** Takes a batch out of bytes that were read, unless they are not what was written: see `endBeforeDamage`. */
 function takeVerified(batch: PlannedBatch, bytes: Buffer, at: number, got: number): void {
-  if (verifiedRecordBytes(bytes, at, got) === recordBytes(batch)) take(batch, bytes, at);
+  if (verifiedRecordBytes(bytes, at, got) === batch.recordBytes) take(batch, bytes, at);
 }
 
-/** Takes batches out of their regions when these were read. Answers those that were not there, in order. */
-async function takeRead(batches: readonly BatchInRegion[]): Promise<PlannedBatch[]> {
-  // One that cannot be read serves nothing: whoever needs its batches reads them one by one, and is told why.
-  await Promise.allSettled(new Set(batches.flatMap(({ region }) => region?.read ?? [])));
-  return batches
-    .filter(({ batch, region }) => region === undefined || !takeFrom(region, batch))
-    .map(({ batch }) => batch);
-}
-
-/** As `takeVerified`, out of a region, whose records are verified already for the most part. Answers whether it is there. */
-function takeFrom(region: Region, batch: PlannedBatch): boolean {
+/** As `takeVerified`, out of its region, whose records are verified already for the most part. Answers whether it was there. */
+function takeFromRegion(batch: PlannedBatch): boolean {
+  const { region, recordBytes } = batch;
+  if (region === undefined) return false;
   const { memory, position, readTo } = region;
   const at = batch.at - position;
-  const totalBytes = recordBytes(batch);
-  if (!region.isVerified(batch.at, totalBytes)) takeVerified(batch, memory, at, readTo - position);
-  else if (recordBytesClaimed(memory, at) === totalBytes) take(batch, memory, at);
+  if (!region.isVerified(batch.at, recordBytes)) takeVerified(batch, memory, at, readTo - position);
+  else if (recordBytesClaimed(memory, at) === recordBytes) take(batch, memory, at);
   return batch.bytes !== undefined;
 }
 
@@ -526,30 +523,26 @@ function take(batch: PlannedBatch, bytes: Buffer, at: number): void {
   batch.bytes = bytes.subarray(dataAt, dataAt + batch.sizeBytes);
 }
 
-function recordBytes(batch: PlannedBatch): number {
-  return batchRecordBytes(batch.topicBytes, batch.sizeBytes);
-}
-
-/** In the order in which they lie in the log. */
-function inOrder(batches: readonly PlannedBatch[]): PlannedBatch[] {
-  return batches.toSorted((a, b) => (a.file === b.file ? a.at - b.at : a.file.name < b.file.name ? -1 : 1));
-}
-
-/** For each batch, of those in order: how many bytes of a region that begins with it are wanted. 0: it is too large for one. */
-function wantedBehind(batches: readonly PlannedBatch[], regionBytes: number): number[] {
-  let end = 0;
-  let bytes = 0;
-  return batches.map((first, index) => {
-    if (end < index) end = index;
-    for (; end < batches.length; end += 1) {
-      const batch = batches[end]!;
-      if (batch.file !== first.file || batch.at + recordBytes(batch) > first.at + regionBytes) break;
-      bytes += recordBytes(batch);
-    }
-    const wanted = bytes;
-    if (end > index) bytes -= recordBytes(first);
-    return wanted;
+/** All batches of the plans, in the order in which they lie in the log. */
+function inOrder(plans: readonly Plan[]): PlannedBatch[] {
+  const batches = plans.flatMap((plan) => plan.batches);
+  if (plans.length === 1) return batches;
+  return batches.sort((a, b) => {
+    if (a.range === b.range || a.range.file === b.range.file) return a.at - b.at;
+    return a.range.file.name < b.range.file.name ? -1 : 1;
   });
+}
+
+/** Of batches in order, from this one on: how many bytes of a region that begins with it are wanted. 0: it is too large for one. */
+function wantedFrom(batches: readonly PlannedBatch[], index: number, roomBytes: number): number {
+  const first = batches[index]!;
+  let bytes = 0;
+  for (let next = index; next < batches.length; next += 1) {
+    const { range, at, recordBytes } = batches[next]!;
+    if (range.file !== first.range.file || at + recordBytes > first.at + roomBytes) break;
+    bytes += recordBytes;
+  }
+  return bytes;
 }
 
 /** Groups batches, which are in order, into stretches that are read in one go. */
@@ -561,9 +554,9 @@ function spansOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
     const last = span.at(-1);
     const joins =
       first !== undefined &&
-      last!.file === batch.file &&
-      batch.at - (last!.at + recordBytes(last!)) <= COALESCE_GAP_BYTES &&
-      batch.at + recordBytes(batch) - first.at <= MAX_READ_BYTES;
+      last!.range.file === batch.range.file &&
+      batch.at - (last!.at + last!.recordBytes) <= COALESCE_GAP_BYTES &&
+      batch.at + batch.recordBytes - first.at <= MAX_READ_BYTES;
     if (!joins) {
       span = [];
       spans.push(span);
@@ -575,5 +568,5 @@ function spansOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
 
 function spanBytes(span: readonly PlannedBatch[]): number {
   const last = span.at(-1)!;
-  return last.at + recordBytes(last) - span[0]!.at;
+  return last.at + last.recordBytes - span[0]!.at;
 }
