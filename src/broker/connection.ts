@@ -15,6 +15,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type BufferPool, capacityFor } from "../base/buffer-pool.ts";
+import { LinkedList, type Place } from "../base/linked-list.ts";
 import type { ByteBudget } from "../log/byte-budget.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Address, Socket, SocketEvents } from "../ports/network.ts";
@@ -69,9 +70,11 @@ export class Connection implements SocketEvents {
   readonly endpoint: Address;
   /** When it last sent or took something, monotonic milliseconds. */
   lastActiveMs: number;
+  /** Of its fetches that wait; for `ParkedFetches`. */
+  parkedPartitions = 0;
   readonly #options: ConnectionOptions;
   readonly #slots: AnswerSlot[] = [];
-  readonly #onClose = new Set<() => void>();
+  readonly #onClose = new LinkedList<() => void>();
   /** Bytes of a size prefix that came alone. */
   readonly #prefix = Buffer.alloc(SIZE_BYTES);
   #prefixBytes = 0;
@@ -145,13 +148,13 @@ export class Connection implements SocketEvents {
   }
 
   /** Calls `task` when the connection is gone, unless it is taken back with `offClose` before. */
-  onClose(task: () => void): void {
+  onClose(task: () => void): Place<() => void> {
     assert(!this.#closed, "the connection is gone already");
-    this.#onClose.add(task);
+    return this.#onClose.add(task);
   }
 
-  offClose(task: () => void): void {
-    this.#onClose.delete(task);
+  offClose(place: Place<() => void>): void {
+    this.#onClose.remove(place);
   }
 
   /** Stops reading until `openGate` was called as often. */
@@ -218,7 +221,7 @@ export class Connection implements SocketEvents {
     this.#held = undefined;
     this.#backlog = undefined;
     for (const { answer } of this.#slots.splice(0)) if (answer !== undefined && answer !== "none") answer.sent?.();
-    for (const task of [...this.#onClose]) task();
+    for (const task of this.#onClose.values()) task();
     this.#options.closed(this);
   }
 

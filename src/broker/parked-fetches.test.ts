@@ -16,11 +16,11 @@ function parkedFetches(maxPartitions?: number) {
 }
 
 function connection(): Connection {
-  return {} as Connection;
+  return { parkedPartitions: 0 } as Partial<Connection> as Connection;
 }
 
 function fetchOf(partitionCount: number, from: Connection, recheck: () => void = () => undefined): ParkedFetch {
-  return { connection: from, partitionCount, recheck, stopWaiting: () => undefined };
+  return { connection: from, partitionCount, place: undefined, recheck, stopWaiting: () => undefined };
 }
 
 test("the waiting fetches of one connection, and of all, have so many partitions; those that end make room", () => {

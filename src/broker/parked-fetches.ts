@@ -5,6 +5,7 @@
  * looked at once; and one record for which thousands wait does not hold up everybody else: of those that it wakes so many
  * are looked at in one turn, the others in the turns that follow, in the order in which they were woken.
  */
+import { LinkedList, type Place } from "../base/linked-list.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Connection } from "./connection.ts";
 
@@ -21,6 +22,8 @@ export interface ParkedFetch {
   readonly connection: Connection;
   /** Does not change while it is parked. */
   readonly partitionCount: number;
+  /** Among those that are parked; for `ParkedFetches`. */
+  place: Place<ParkedFetch> | undefined;
   /** Looks whether there is enough by now, and answers if so. */
   recheck(): void;
   /** Answers with what there is. */
@@ -30,8 +33,7 @@ export interface ParkedFetch {
 export class ParkedFetches {
   readonly #clock: Clock;
   readonly #maxPartitions: number;
-  readonly #fetches = new Set<ParkedFetch>();
-  readonly #partitionsOf = new Map<Connection, number>();
+  readonly #fetches = new LinkedList<ParkedFetch>();
   #partitions = 0;
   #woken: ParkedFetch[] = [];
   #isScheduled = false;
@@ -53,22 +55,20 @@ export class ParkedFetches {
   /** Takes the fetch in; false when there is no room: then it has to be answered now. */
   add(fetch: ParkedFetch): boolean {
     const { connection, partitionCount } = fetch;
-    const ofConnection = (this.#partitionsOf.get(connection) ?? 0) + partitionCount;
+    const ofConnection = connection.parkedPartitions + partitionCount;
     const all = this.#partitions + partitionCount;
     if (ofConnection > MAX_PARKED_OF_CONNECTION || all > this.#maxPartitions) return false;
-    this.#fetches.add(fetch);
+    fetch.place = this.#fetches.add(fetch);
     this.#partitions = all;
-    this.#partitionsOf.set(connection, ofConnection);
+    connection.parkedPartitions = ofConnection;
     return true;
   }
 
   delete(fetch: ParkedFetch): void {
-    if (!this.#fetches.delete(fetch)) return;
-    const { connection, partitionCount } = fetch;
+    const { connection, partitionCount, place } = fetch;
+    if (place === undefined || !this.#fetches.remove(place)) return;
     this.#partitions -= partitionCount;
-    const ofConnection = this.#partitionsOf.get(connection)! - partitionCount;
-    if (ofConnection === 0) this.#partitionsOf.delete(connection);
-    else this.#partitionsOf.set(connection, ofConnection);
+    connection.parkedPartitions -= partitionCount;
   }
 
   /** Has the fetch look again, soon: what else happens in this turn is seen too. */
@@ -81,7 +81,7 @@ export class ParkedFetches {
 
   /** Answers all of them. */
   stopWaiting(): void {
-    for (const fetch of [...this.#fetches]) fetch.stopWaiting();
+    for (const fetch of this.#fetches.values()) fetch.stopWaiting();
   }
 
   #lookAgain(): void {
@@ -89,7 +89,7 @@ export class ParkedFetches {
     let looked = 0;
     for (; looked < this.#woken.length && partitions < PARTITIONS_PER_TURN; looked += 1) {
       const fetch = this.#woken[looked]!;
-      if (!this.#fetches.has(fetch)) continue; // its time was over, or its client is gone
+      if (fetch.place?.isTaken !== true) continue; // its time was over, or its client is gone
       partitions += fetch.partitionCount + FETCH_PARTITIONS;
       fetch.recheck();
     }

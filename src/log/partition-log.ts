@@ -9,6 +9,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { Int64 } from "../base/int64.ts";
+import { LinkedList } from "../base/linked-list.ts";
 import type { Uuid } from "../base/uuid.ts";
 import { BatchIndex } from "./batch-index.ts";
 import type { FileRange, LogFile } from "./log-file.ts";
@@ -49,7 +50,7 @@ export class PartitionLog {
   readonly topicId: Uuid;
   readonly partition: number;
   readonly producers = new ProducerState();
-  readonly waiters = new Set<PartitionWaiter>();
+  readonly waiters = new LinkedList<PartitionWaiter>();
   /** Bytes of all batches from the log start's file on. */
   sizeBytes = 0;
   /**
@@ -131,7 +132,7 @@ export class PartitionLog {
     if (offset <= this.#highWatermark) return;
     assert(offset <= this.#end, "the high watermark may not pass the end offset");
     this.#highWatermark = offset;
-    for (const waiter of this.waiters) waiter.grew(sizeBytes);
+    this.waiters.forEach((waiter) => waiter.grew(sizeBytes));
   }
 
   /**
@@ -198,7 +199,7 @@ export class PartitionLog {
   delete(): void {
     this.deleted = true;
     while (this.#ranges.length > 0) this.#dropOldestRange();
-    for (const waiter of this.waiters) waiter.ended();
+    this.waiters.forEach((waiter) => waiter.ended());
   }
 
   /** The range that holds `offset`, or the first one behind it. */

@@ -6,6 +6,7 @@
  * The partitions of a request are put together from its session (`fetch-sessions.ts`) and its own changes to it.
  */
 
+import type { Place } from "../../base/linked-list.ts";
 import { NOTHING_READ } from "../../log/batch-query.ts";
 import type { PartitionLog, PartitionWaiter } from "../../log/partition-log.ts";
 import type { Timer } from "../../ports/clock.ts";
@@ -50,14 +51,15 @@ class PendingFetch implements PartitionWaiter, ParkedFetch {
   readonly #exchange: FetchExchange;
   readonly #plan: FetchPlan;
   readonly #usesTopicIds: boolean;
-  #watched: PartitionLog[] = [];
+  place: Place<ParkedFetch> | undefined;
+  #watched: { readonly partition: PartitionLog; readonly place: Place<PartitionWaiter> }[] = [];
+  #closePlace: Place<() => void> | undefined;
   #timer: Timer | undefined;
   #state: "reading" | "parked" | "woken" | "done" = "reading";
   #mayWait: boolean;
   /** While it waits: what there was when it was read last, and what has come since. */
   #readableBytes = 0;
   #partitionCount = 0;
-  readonly #onClose = (): void => this.#finish();
 
   constructor(exchange: FetchExchange, plan: FetchPlan) {
     this.#exchange = exchange;
@@ -116,7 +118,7 @@ class PendingFetch implements PartitionWaiter, ParkedFetch {
     if (this.#timer === undefined && !this.#park()) return this.#answer(fetched);
     releaseAll(fetched);
     // A topic can have been deleted, and created anew at once.
-    if (this.#watched.some(({ deleted }) => deleted)) this.#watch();
+    if (this.#watched.some(({ partition }) => partition.deleted)) this.#watch();
     this.#readableBytes = fetched.sizeBytes;
     this.#state = "parked";
   }
@@ -128,7 +130,7 @@ class PendingFetch implements PartitionWaiter, ParkedFetch {
     if (!broker.parkedFetches.add(this)) return false;
     this.#exchange.request = { ...request, topics: [], forgottenTopicsData: [] }; // the plan has them, each once
     this.#timer = broker.clock.schedule(request.maxWaitMs, () => this.stopWaiting());
-    this.connection.onClose(this.#onClose);
+    this.#closePlace = this.connection.onClose(() => this.#finish());
     this.#watch();
     return true;
   }
@@ -139,8 +141,7 @@ class PendingFetch implements PartitionWaiter, ParkedFetch {
       const topic = fetchedTopic(this.#exchange.broker, asked.topic, this.#usesTopicIds);
       const partition = topic?.partitions[asked.partition];
       if (partition === undefined) continue;
-      partition.waiters.add(this);
-      this.#watched.push(partition);
+      this.#watched.push({ partition, place: partition.waiters.add(this) });
     }
   }
 
@@ -166,13 +167,13 @@ class PendingFetch implements PartitionWaiter, ParkedFetch {
     if (this.#state === "done") return;
     this.#state = "done";
     this.#timer?.cancel();
-    this.#exchange.connection.offClose(this.#onClose);
+    if (this.#closePlace !== undefined) this.connection.offClose(this.#closePlace);
     this.#exchange.broker.parkedFetches.delete(this);
     this.#unwatch();
   }
 
   #unwatch(): void {
-    for (const partition of this.#watched) partition.waiters.delete(this);
+    for (const { partition, place } of this.#watched) partition.waiters.remove(place);
     this.#watched = [];
   }
 }
