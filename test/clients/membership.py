@@ -54,9 +54,16 @@ class Positions:
     def read(self, partition, last):
         self._positions[partition] = last + 1
 
-    def forget(self):
-        """What was owned may have gone to others meanwhile: what was read before must not be committed."""
-        self._positions.clear()
+    def forget(self, partitions=None):
+        """Partitions came or went, all of them where it is not said which. They may have been others' meanwhile: what was
+        read before must not be committed. What a member keeps is not read again, so its position must not be lost."""
+        for partition in list(self._positions) if partitions is None else partitions:
+            self._positions.pop(partition, None)
+
+    def failed(self, positions):
+        """Takes what was due and could not be committed."""
+        for partition, position in positions.items():
+            self._positions.setdefault(partition, position)
 
     def due(self, owned):
         """What has to be committed now; nothing when it is too early."""

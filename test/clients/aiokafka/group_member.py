@@ -49,7 +49,8 @@ async def live(group, topic, mode, instance, report, stopped):
             report.owns(owned)
             due = positions.due(owned)
             if due:
-                await commit(consumer, topic, due, report)
+                if not await commit(consumer, topic, due, report):
+                    positions.failed(due)
     finally:
         await consumer.stop()
 
@@ -57,9 +58,10 @@ async def live(group, topic, mode, instance, report, stopped):
 async def commit(consumer, topic, due, report):
     try:
         await consumer.commit({TopicPartition(topic, partition): at for partition, at in due.items()})
-        report.committed(due)
     except KafkaError:
-        pass  # a rebalance is under way, or the broker is away: what was read is read again
+        return False  # a rebalance is under way, or the broker is away
+    report.committed(due)
+    return True
 
 
 def consume(*arguments):

@@ -36,8 +36,8 @@ def consume(group, topic, mode, instance, report, stopped):
     consumer = Consumer(settings(group, mode, instance))
     positions = Positions()
 
-    def forget(_consumer, _partitions):
-        positions.forget()
+    def forget(_consumer, moved):
+        positions.forget([each.partition for each in moved])
 
     consumer.subscribe([topic], on_assign=forget, on_revoke=forget, on_lost=forget)
     try:
@@ -53,20 +53,23 @@ def consume(group, topic, mode, instance, report, stopped):
                 positions.read(partition, offsets[-1])
             owned = {assigned.partition for assigned in consumer.assignment()}
             report.owns(owned)
-            commit(consumer, topic, positions.due(owned), report)
+            due = positions.due(owned)
+            if due:
+                positions.failed(commit(consumer, topic, due, report))
     finally:
         consumer.close()
 
 
 def commit(consumer, topic, due, report):
-    if not due:
-        return
+    """Answers what was not committed."""
     offsets = [TopicPartition(topic, partition, position) for partition, position in due.items()]
     try:
         done = consumer.commit(offsets=offsets, asynchronous=False)
-        report.committed({each.partition: each.offset for each in done if each.error is None})
-    except KafkaException:
-        pass  # a rebalance is under way, or the broker is away: what was read is read again
+    except KafkaException:  # a rebalance is under way, or the broker is away
+        return due
+    committed = {each.partition: each.offset for each in done if each.error is None}
+    report.committed(committed)
+    return {partition: at for partition, at in due.items() if partition not in committed}
 
 
 serve([*ASSIGNORS, "consumer"], consume)

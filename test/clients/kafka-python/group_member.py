@@ -49,7 +49,8 @@ def consume(group, topic, mode, instance, report, stopped):
             report.owns(owned)
             due = positions.due(owned)
             if due:
-                commit(consumer, topic, due, report)
+                if not commit(consumer, topic, due, report):
+                    positions.failed(due)
     finally:
         consumer.close()
 
@@ -58,9 +59,10 @@ def commit(consumer, topic, due, report):
     offsets = {TopicPartition(topic, partition): OffsetAndMetadata(at, "", -1) for partition, at in due.items()}
     try:
         consumer.commit(offsets)
-        report.committed(due)
     except KafkaError:
-        pass  # a rebalance is under way, or the broker is away: what was read is read again
+        return False  # a rebalance is under way, or the broker is away
+    report.committed(due)
+    return True
 
 
 serve([*ASSIGNORS], consume)
