@@ -332,6 +332,7 @@ export class BatchReader {
   async #obtainRegions(batches: readonly PlannedBatch[], held: Set<Region>): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + MAX_WAIT_MS;
     const mostHeld = this.#regions.memoryBytes / this.#regions.regionBytes / 2;
+    const wanted = wantedBehind(batches, this.#regions.roomBytes);
     const worthBytes = this.#regions.regionBytes * REGION_MIN_SHARE;
     let region: Region | undefined;
     for (let index = 0; index < batches.length; index += 1) {
@@ -339,7 +340,7 @@ export class BatchReader {
       const { at, recordBytes } = batch;
       const { file } = batch.range;
       if (region === undefined || region.retired || !region.spans(file, at, recordBytes)) {
-        const wantedBytes = wantedFrom(batches, index, this.#regions.roomBytes);
+        const wantedBytes = wanted[index]!;
         const goesOn = region?.file === file && at <= region.to + COALESCE_GAP_BYTES && wantedBytes > 0;
         const isWorth = goesOn || wantedBytes >= worthBytes;
         region = file.isClosed ? this.#regions.find(file, at, recordBytes) : undefined;
@@ -533,16 +534,21 @@ function inOrder(plans: readonly Plan[]): PlannedBatch[] {
   });
 }
 
-/** Of batches in order, from this one on: how many bytes of a region that begins with it are wanted. 0: it is too large for one. */
-function wantedFrom(batches: readonly PlannedBatch[], index: number, roomBytes: number): number {
-  const first = batches[index]!;
+/** For each batch, of those in order: how many bytes of a region that begins with it are wanted. 0: it is too large for one. */
+function wantedBehind(batches: readonly PlannedBatch[], roomBytes: number): number[] {
+  let end = 0;
   let bytes = 0;
-  for (let next = index; next < batches.length; next += 1) {
-    const { range, at, recordBytes } = batches[next]!;
-    if (range.file !== first.range.file || at + recordBytes > first.at + roomBytes) break;
-    bytes += recordBytes;
-  }
-  return bytes;
+  return batches.map((first, index) => {
+    if (end < index) end = index;
+    for (; end < batches.length; end += 1) {
+      const { range, at, recordBytes } = batches[end]!;
+      if (range.file !== first.range.file || at + recordBytes > first.at + roomBytes) break;
+      bytes += recordBytes;
+    }
+    const wanted = bytes;
+    if (end > index) bytes -= first.recordBytes;
+    return wanted;
+  });
 }
 
 /** Groups batches, which are in order, into stretches that are read in one go. */
