@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseConsumerPerformance, parseEndToEndLatency, parseProducerPerformance } from "./kafka-output.ts";
+import {
+  parseConsumerPerformance,
+  parseEndToEndLatency,
+  parseProducerPerformance,
+  rateOfReport,
+} from "./kafka-output.ts";
 
 test("ProducerPerformance: the last line counts, and sizes are decimal", () => {
   const output = [
@@ -16,6 +21,12 @@ test("ProducerPerformance: the last line counts, and sizes are decimal", () => {
     latencyP50Ms: 0,
     latencyP99Ms: 3,
   });
+});
+
+test("ProducerPerformance: reports on the way", () => {
+  const report = "89991 records sent, 89973.0 records/sec (87.86 MB/sec), 3.1 ms avg latency, 15.0 ms max latency.";
+  assert.equal(rateOfReport(report), 89_973);
+  assert.equal(rateOfReport("SLF4J: Defaulting to no-operation (NOP) logger implementation"), undefined);
 });
 
 test("ConsumerPerformance: the rates are those without the rebalance", () => {

@@ -17,6 +17,12 @@ export function parseProducerPerformance(output: string, recordSizeBytes: number
   };
 }
 
+/** Records per second of a report on the way; undefined of any other line. */
+export function rateOfReport(line: string): number | undefined {
+  const match = /^\d+ records sent, ([\d.]+) records\/sec /.exec(line);
+  return match === null ? undefined : Number(match[1]);
+}
+
 export interface Consumed {
   readonly records: number;
   readonly bytes: number;

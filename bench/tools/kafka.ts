@@ -1,11 +1,19 @@
 /** Kafka's own performance tools, with their defaults but for what is said here. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { Broker } from "../brokers/broker.ts";
 import { KAFKA_SCRIPT } from "../brokers/kinds.ts";
-import { parseConsumerPerformance, parseEndToEndLatency, parseProducerPerformance } from "./kafka-output.ts";
+import {
+  parseConsumerPerformance,
+  parseEndToEndLatency,
+  parseProducerPerformance,
+  rateOfReport,
+} from "./kafka-output.ts";
 import { outputOf, type ProduceLoad, type ToolRun } from "./run.ts";
+import { SteadyRate } from "./steady-rate.ts";
 
 const TOOLS = "org.apache.kafka.tools";
 
@@ -38,8 +46,8 @@ function producerWords(
 }
 
 /**
- * Does something while a ProducerPerformance produces at a fixed rate to another topic. It begins when the load's first
- * report is there, and the load ends with it.
+ * Does something while a ProducerPerformance produces at a fixed rate to another topic. It begins when the load runs at that
+ * rate, and the load ends with it.
  */
 export async function besideLoad<Result>(
   broker: Broker,
@@ -47,7 +55,7 @@ export async function besideLoad<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   const endless = { ...load, recordCount: 2 ** 31 - 1 };
-  const words = producerWords(broker, endless, [], load.recordsPerSecond);
+  const words = [...producerWords(broker, endless, [], load.recordsPerSecond), "--reporting-interval", "1000"];
   const producer = spawn(KAFKA_SCRIPT, words, { stdio: ["ignore", "pipe", "pipe"] });
   const endWithUs = (): boolean => producer.kill("SIGKILL");
   process.once("exit", endWithUs);
@@ -57,12 +65,23 @@ export async function besideLoad<Result>(
   });
   failed.catch(() => {});
   try {
-    await Promise.race([once(producer.stdout, "data"), failed]);
+    await Promise.race([steady(producer.stdout, load.recordsPerSecond), failed]);
     return await Promise.race([work(), failed]);
   } finally {
     await end(producer);
     process.removeListener("exit", endWithUs);
   }
+}
+
+/** Resolves when the reports say so. They are read on: a producer must not wait for somebody to take them. */
+function steady(reports: Readable, recordsPerSecond: number): Promise<void> {
+  const rate = new SteadyRate(recordsPerSecond);
+  return new Promise((resolve) => {
+    createInterface(reports).on("line", (line) => {
+      const reported = rateOfReport(line);
+      if (reported !== undefined && rate.reported(reported)) resolve();
+    });
+  });
 }
 
 async function end(child: ChildProcess): Promise<void> {
