@@ -20,6 +20,7 @@ const reads = new DiskRegionReads(disk, {
   open: (name) => (logInMemory && name.startsWith(`${WAL_FOLDER}/`) ? disk.open(name, "read") : pastMemory.open(name)),
 });
 port.on("message", (message: ReadMessage) => {
+  if (message === "release") return reads.release();
   if ("forget" in message) return reads.forget(message.forget);
   const { id, memoryAt, memoryBytes, read } = message;
   reads.read({ ...read, memory: Buffer.from(memory, memoryAt, memoryBytes) }).then(

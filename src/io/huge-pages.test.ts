@@ -58,6 +58,19 @@ test("small memory, and the first of a process, is as any other", { skip }, asyn
   assert.ok(isAdvised(ffi!.getRawPointer(memory) + BigInt(from)));
 });
 
+test("memory that is given back is of zeros, to its last whole huge page; nothing else is", { skip }, async () => {
+  const { withHugePages, freePages } = await fresh("free");
+  const { memory, from } = withHugePages(33 * MIB, allocate);
+  const all = Buffer.from(memory, from, 8 * MIB).fill(1);
+  freePages(all.subarray(2 * MIB, 5 * MIB));
+  assert.ok(all.subarray(0, 2 * MIB).every((byte) => byte === 1));
+  assert.ok(all.subarray(2 * MIB, 4 * MIB).every((byte) => byte === 0));
+  assert.ok(all.subarray(4 * MIB).every((byte) => byte === 1));
+  freePages(all.subarray(4 * MIB + 1, 6 * MIB + 1)); // begins with no page
+  freePages(all.subarray(4 * MIB, 5 * MIB));
+  assert.ok(all.subarray(4 * MIB).every((byte) => byte === 1));
+});
+
 test("where the system cannot be asked, memory is as any other", async (t) => {
   t.mock.method(process, "getBuiltinModule", () => undefined);
   const { withHugePages } = await fresh("none");

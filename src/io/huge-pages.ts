@@ -1,9 +1,11 @@
 /**
- * Memory of 2 MiB pages, for what goes to and from a disk past the system's memory. A read or write is handed to the disk in
+ * Advice about memory for the system: which is to be of 2 MiB pages, and which nobody needs.
+ *
+ * Pages of 2 MiB are for what goes to and from a disk past the system's memory. A read or write is handed to the disk in
  * stretches of memory that lie together, and of pages of 4 KiB hardly any two do: on a virtual disk, 1 MiB is read in 0.8 ms
  * into such, and in 0.5 ms into huge ones; 128 KiB are written and synced in 0.16 and 0.12 ms (docs/decisions/0011-direct-writes.md).
  *
- * Asked for with madvise(2). Where that can't be called (`c-library.ts`), and where the system has no huge pages to give, it is memory as
+ * Given with madvise(2). Where that can't be called (`c-library.ts`), and where the system has no huge pages to give, it is memory as
  * any other.
  */
 import { cLibrary } from "./c-library.ts";
@@ -12,6 +14,7 @@ const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
 /** So much is left with small pages: of its first memory a process that does little touches only the beginning. */
 const EARLY_BYTES = 8 * 1024 * 1024;
 /** Of Linux. */
+const MADV_DONTNEED = 4;
 const MADV_HUGEPAGE = 14;
 
 const madvise = cLibrary({ madvise: { return: "int32", arguments: ["pointer", "uint64", "int32"] } });
@@ -39,5 +42,23 @@ export function withHugePages<Memory extends ArrayBuffer | SharedArrayBuffer>(
     return { memory, from: Number(skipped) };
   } catch {
     return { memory, from: 0 };
+  }
+}
+
+/**
+ * Gives memory back to the system that nobody needs what stands in: it is still there, with zeros, and takes up none until it is
+ * written to. That is so of what begins with a page, up to its last 2 MiB that are whole; all else stays as it is.
+ */
+export function freePages(memory: Buffer<ArrayBufferLike>): void {
+  // The system frees whole pages, also what of the last one belongs to others; none is larger than this.
+  const bytes = memory.length - (memory.length % HUGE_PAGE_BYTES);
+  if (bytes === 0) return;
+  try {
+    const library = madvise();
+    const address = library?.addressOf(memory.buffer as ArrayBuffer);
+    if (address !== undefined)
+      library?.functions.madvise(address + BigInt(memory.byteOffset), BigInt(bytes), MADV_DONTNEED);
+  } catch {
+    // it stays as it is
   }
 }

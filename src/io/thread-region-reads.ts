@@ -1,19 +1,21 @@
 /**
- * Reads regions in a thread of their own, once there is so much to read that it pays: going over gigabytes would take a third
+ * Reads regions in a thread of their own, once there was so much to read that it pays: going over gigabytes would take a third
  * of the time of the one thread that serves everybody. Until then, where no thread can be had, and what a thread
- * could not read, is read in this one.
+ * could not read, is read in this one. The thread stays, since another one would have compiled nothing; of its memory
+ * nothing is kept while nobody reads.
  */
 import type { Child, ChildLauncher } from "../ports/child.ts";
 import type { RegionRead, RegionReadResult, RegionReads } from "../ports/region-reads.ts";
 import { alignedSharedBuffer } from "./direct-writes.ts";
+import { freePages } from "./huge-pages.ts";
 
-/** A thread costs as much processor time as reading this, and 17 MB of memory as long as it is there. */
+/** A thread costs as much processor time as reading this, and 17 MB of memory. */
 const WORTH_BYTES = 64 * 1024 * 1024;
 /** Behind a thread that failed so much is read without one: the next may fail as well. */
 const RETRY_BYTES = 4 * 1024 * 1024 * 1024;
 
-/** What the thread is told: to read, or to let go of a file. */
-export type ReadMessage = ReadRequest | { readonly forget: string };
+/** What the thread is told: to read, to let go of a file, or of all. */
+export type ReadMessage = ReadRequest | { readonly forget: string } | "release";
 
 /** `read` is without its memory, of which the thread has all. */
 export interface ReadRequest {
@@ -40,8 +42,6 @@ export class ThreadRegionReads implements RegionReads {
   readonly #here: RegionReads;
   readonly #log: (line: string) => void;
   #memory: Buffer<SharedArrayBuffer> | undefined;
-  /** What was given back, as long as it is there: it may be long until it is collected. */
-  #released: WeakRef<Buffer<SharedArrayBuffer>> | undefined;
   #child: Child | undefined;
   readonly #pending = new Map<number, Pending>();
   #requests = 0;
@@ -61,8 +61,7 @@ export class ThreadRegionReads implements RegionReads {
   }
 
   allocate(sizeBytes: number): Buffer {
-    const released = this.#released?.deref();
-    this.#memory = released?.length === sizeBytes ? released : alignedSharedBuffer(sizeBytes);
+    this.#memory ??= alignedSharedBuffer(sizeBytes);
     return this.#memory;
   }
 
@@ -88,11 +87,9 @@ export class ThreadRegionReads implements RegionReads {
 
   release(): void {
     this.#here.release();
-    this.#child?.end();
-    this.#child = undefined;
-    if (this.#memory !== undefined) this.#released = new WeakRef(this.#memory);
-    this.#memory = undefined;
-    this.#bytes = Math.min(this.#bytes, 0); // behind a failure the thread is still to wait
+    const message: ReadMessage = "release";
+    this.#child?.send(message);
+    if (this.#memory !== undefined) freePages(this.#memory);
   }
 
   close(): void {

@@ -4,9 +4,9 @@
  */
 
 export interface RegionReads {
-  /** The memory of all regions, with anything in it. Asked for once, and again behind `release`. */
+  /** The memory of all regions, with anything in it. Asked for once, and again behind `release`, in the same size. */
   allocate(sizeBytes: number): Buffer;
-  /** Nobody uses the memory any more, and no read is under way: it can be given back, and what runs for it ended. */
+  /** Nobody needs what stands in the memory, and no read is under way: what it takes up can be given back. */
   release(): void;
   /** @throws IoError */
   read(request: RegionRead): Promise<RegionReadResult>;
