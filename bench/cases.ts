@@ -54,7 +54,15 @@ export const CASES: readonly BenchCase[] = [
   idleConsumersCase({ name: "idle-consumers", suite: "standard", consumers: 1000 }),
   producerCase({ name: "producer-1k-long", suite: "full", recordCount: 20_000_000, ...KIBIBYTE }),
   killCase({ name: "kill", suite: "full", recordCount: 10_000_000, ...KIBIBYTE }),
-  soakCase({ name: "soak", suite: "full", megabytesPerSecond: 50, readers: 2, seconds: 600, intervalSeconds: 60 }),
+  soakCase({
+    name: "soak",
+    suite: "full",
+    megabytesPerSecond: 50,
+    readers: 2,
+    seconds: 600,
+    leadInSeconds: 180,
+    intervalSeconds: 60,
+  }),
 ];
 
 /** The cases of a suite, or those that match a list of names; "producer*" takes all that begin so. @throws RangeError */
