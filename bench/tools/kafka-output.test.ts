@@ -23,6 +23,17 @@ test("ProducerPerformance: the last line counts, and sizes are decimal", () => {
   });
 });
 
+test("ProducerPerformance: behind a warm-up, what lies behind it counts", () => {
+  const output = [
+    "3000 records sent, 993.4 records/sec (0.97 MB/sec), 9.47 ms avg latency, 481.00 ms max latency, 1 ms 50th, " +
+      "50 ms 95th, 60 ms 99th, 64 ms 99.9th.",
+    "2000 steady state records sent, 988.1 records/sec (0.96 MB/sec), 1.29 ms avg latency, 13.00 ms max latency, 1 ms 50th, " +
+      "4 ms 95th, 6 ms 99th, 12 ms 99.9th.",
+  ].join("\n");
+  const { recordsPerSecond, latencyMeanMs, latencyP99Ms } = parseProducerPerformance(output, 1000);
+  assert.deepEqual([recordsPerSecond, latencyMeanMs, latencyP99Ms], [988.1, 1.29, 6]);
+});
+
 test("ProducerPerformance: reports on the way", () => {
   const report = "89991 records sent, 89973.0 records/sec (87.86 MB/sec), 3.1 ms avg latency, 15.0 ms max latency.";
   assert.equal(rateOfReport(report), 89_973);

@@ -22,9 +22,12 @@ export async function producerPerformance(
   broker: Broker,
   load: ProduceLoad,
   properties: readonly string[],
-  recordsPerSecond = -1,
+  pace?: { readonly recordsPerSecond: number; readonly warmUpRecords: number },
 ): Promise<ToolRun> {
-  const output = await outputOf(KAFKA_SCRIPT, producerWords(broker, load, properties, recordsPerSecond));
+  const warmUpRecords = pace?.warmUpRecords ?? 0;
+  const all = { ...load, recordCount: warmUpRecords + load.recordCount };
+  const words = producerWords(broker, all, properties, pace?.recordsPerSecond ?? -1);
+  const output = await outputOf(KAFKA_SCRIPT, [...words, "--warmup-records", String(warmUpRecords)]);
   return {
     bytes: load.recordCount * load.recordSizeBytes,
     measurements: parseProducerPerformance(output, load.recordSizeBytes),
