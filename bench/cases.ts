@@ -38,9 +38,9 @@ export const CASES: readonly BenchCase[] = [
   ),
   endToEndCase({ name: "end-to-end", suite: "standard", recordCount: 10_000, ...KIBIBYTE }, { loaded: false }),
   endToEndCase({ name: "end-to-end-loaded", suite: "standard", recordCount: 10_000, ...KIBIBYTE }, { loaded: true }),
-  fetchCase({ name: "fetch-1k", suite: "quick", recordCount: 2_000_000, ...KIBIBYTE }, { readers: 1, connections: 1 }),
+  fetchCase({ name: "fetch-1k", suite: "quick", recordCount: 5_000_000, ...KIBIBYTE }, { readers: 1, connections: 1 }),
   fetchCase(
-    { name: "fetch-1k-group", suite: "standard", recordCount: 2_000_000, ...KIBIBYTE },
+    { name: "fetch-1k-group", suite: "standard", recordCount: 5_000_000, ...KIBIBYTE },
     { readers: 1, connections: 3 },
   ),
   fetchCase(
