@@ -23,7 +23,7 @@ import { ByteBudget } from "./byte-budget.ts";
 import { CorruptionError, isReadFailure } from "./corruption.ts";
 import { readStoredIndex } from "./file-index.ts";
 import { rebuildIndexes, rebuiltIndex } from "./index-rebuild.ts";
-import type { FileRange, LogFile } from "./log-file.ts";
+import type { FileRange, LogFile, StoredIndex } from "./log-file.ts";
 import { LruCache } from "./lru-cache.ts";
 import { OpenFiles } from "./open-files.ts";
 import { ReadAhead, type WantedPlace } from "./read-ahead.ts";
@@ -56,7 +56,7 @@ export class BatchReader {
   readonly #blocks: BlockCache;
   readonly #buffers = new BufferPool();
   readonly #budget: ByteBudget;
-  readonly #indexes: LruCache<BatchIndex>;
+  readonly #indexes: LruCache<BatchIndex, StoredIndex>;
   readonly #files: OpenFiles;
   readonly #turns: ReadTurns;
   readonly #regions: RegionCache;
@@ -209,11 +209,11 @@ export class BatchReader {
   }
 
   #knownIndex(range: FileRange): BatchIndex | undefined {
-    return range.index ?? this.#indexes.get(`${range.file.name}/${range.stored!.at}`);
+    return range.index ?? this.#indexes.get(range.stored!);
   }
 
-  #keepIndex({ file, stored }: FileRange, index: BatchIndex): void {
-    this.#indexes.set(`${file.name}/${stored!.at}`, index, Math.max(index.memoryBytes, 1));
+  #keepIndex({ stored }: FileRange, index: BatchIndex): void {
+    this.#indexes.set(stored!, index, Math.max(index.memoryBytes, 1));
   }
 
   /** Lets go of a file that is going to be removed: as long as it is open it takes up disk. */
@@ -256,7 +256,7 @@ export class BatchReader {
     const { file } = range;
     await this.#rebuilds.acquire(1);
     try {
-      const foundMeanwhile = this.#indexes.get(`${file.name}/${range.stored!.at}`);
+      const foundMeanwhile = this.#indexes.get(range.stored!);
       if (foundMeanwhile !== undefined) return foundMeanwhile;
       this.#report(`error: ${why}; the rows of all that is in ${file.name} are read from it again`);
       const indexes = await rebuildIndexes(this.#disk, file, new Set([range, ...this.#rangesIn(file)]));

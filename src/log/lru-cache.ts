@@ -1,9 +1,9 @@
 /** A map bounded by the summed weight of its values; the longest unused go first. */
-export class LruCache<Value> {
+export class LruCache<Value, Key = string> {
   readonly #limit: number;
   readonly #evicted: (value: Value) => void;
   /** In order of use. */
-  readonly #entries = new Map<string, { readonly value: Value; readonly weight: number }>();
+  readonly #entries = new Map<Key, { readonly value: Value; readonly weight: number }>();
   #weight = 0;
 
   constructor(limit: number, evicted: (value: Value) => void) {
@@ -15,7 +15,7 @@ export class LruCache<Value> {
     return this.#weight;
   }
 
-  get(key: string): Value | undefined {
+  get(key: Key): Value | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     this.#entries.delete(key);
@@ -23,7 +23,7 @@ export class LruCache<Value> {
     return entry.value;
   }
 
-  set(key: string, value: Value, weight: number): void {
+  set(key: Key, value: Value, weight: number): void {
     this.delete(key);
     this.#entries.set(key, { value, weight });
     this.#weight += weight;
@@ -33,7 +33,7 @@ export class LruCache<Value> {
     }
   }
 
-  delete(key: string): void {
+  delete(key: Key): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);

@@ -28,6 +28,7 @@ export interface SegmentFields {
 }
 
 export class Segment implements LogFile {
+  readonly name: string;
   readonly id: Uuid;
   readonly walPosition: number;
   readonly sizeBytes: number;
@@ -46,16 +47,13 @@ export class Segment implements LogFile {
   liveBytes = 0;
 
   constructor(fields: SegmentFields) {
+    this.name = segmentName(fields.walPosition, fields.id);
     this.id = fields.id;
     this.walPosition = fields.walPosition;
     this.sizeBytes = fields.sizeBytes;
     this.crc = fields.crc;
     this.level = fields.level;
     this.batchBytes = fields.batchBytes;
-  }
-
-  get name(): string {
-    return segmentName(this.walPosition, this.id);
   }
 
   get indexName(): string {

@@ -13,6 +13,8 @@ export const WAL_FOLDER = "wal";
 const NAME = /^(\d{20})-([0-9a-f]{14})\.wal$/;
 
 export class WalFile implements LogFile {
+  readonly name: string;
+  readonly indexName: string;
   readonly base: Position;
   readonly incarnation: number;
   readonly hasBlocks = false;
@@ -31,14 +33,9 @@ export class WalFile implements LogFile {
     this.base = base;
     this.incarnation = incarnation;
     this.#end = end;
-  }
-
-  get name(): string {
-    return `${WAL_FOLDER}/${walFileStem(this.base, this.incarnation)}.wal`;
-  }
-
-  get indexName(): string {
-    return `${WAL_FOLDER}/${walFileStem(this.base, this.incarnation)}.index`;
+    const stem = `${String(base).padStart(20, "0")}-${incarnation.toString(16).padStart(14, "0")}`;
+    this.name = `${WAL_FOLDER}/${stem}.wal`;
+    this.indexName = `${WAL_FOLDER}/${stem}.index`;
   }
 
   /** True once nothing more is appended to it. */
@@ -66,8 +63,4 @@ export function parseWalFileName(name: string): { base: Position; incarnation: n
   return Number.isSafeInteger(base)
     ? { base: toPosition(base), incarnation: Number.parseInt(match[2]!, 16) }
     : undefined;
-}
-
-function walFileStem(base: Position, incarnation: number): string {
-  return `${String(base).padStart(20, "0")}-${incarnation.toString(16).padStart(14, "0")}`;
 }
