@@ -188,3 +188,27 @@ test("hazard: it works for 10 groups of another file and not for 100000: each by
   assert.ok(result !== CRASHED);
   assert.ok(readBytes < 4 * bytes.length, `${readBytes} bytes were read`);
 });
+
+test("behind the last group, zeros are room and anything else is torn", async () => {
+  const groups = groupsOf([Buffer.from("first"), Buffer.from("second")]);
+  const at = groups.length;
+  const endOf = (rest: Buffer): Promise<number> =>
+    scanning(Buffer.concat([groups, rest]), (scanner) => scanner.tornEnd(at));
+  for (const size of [0, 1, 65_536, CHUNK_BYTES + 10]) {
+    assert.equal(await endOf(Buffer.alloc(size)), at, `${size} bytes`);
+    if (size === 0) continue;
+    const torn = Buffer.alloc(size);
+    torn[size - 1] = 1;
+    assert.equal(await endOf(torn), at + size, `${size} bytes`);
+  }
+});
+
+test("damage at the end goes over room only as far as it was durable", async () => {
+  const groups = groupsOf([Buffer.from("first")]);
+  const bytes = Buffer.concat([groups, Buffer.alloc(1000)]);
+  const endAt = (durable: number | undefined): Promise<number> =>
+    scanning(bytes, (scanner) => scanner.damageEnd(groups.length, durable));
+  assert.equal(await endAt(BASE + groups.length + 100), groups.length + 100);
+  assert.equal(await endAt(BASE + bytes.length + 100), bytes.length);
+  assert.equal(await endAt(undefined), bytes.length, "not the last file");
+});

@@ -69,14 +69,35 @@ export class GroupScanner {
   /**
    * Where the bytes end that were torn off at `from`, a write that a crash interrupted: as far as the header there says that it was to
    * go, and up to the last whole group behind it. In a file that was another one before, what is behind that is as it was; otherwise
-   * all of it is torn.
+   * all of it is torn, or nothing when it is room for groups.
    */
   async tornEnd(from: number): Promise<number> {
-    if (!(await this.wasOther(from))) return this.#sizeBytes;
+    if (!(await this.wasOther(from))) return (await this.#isRoom(from)) ? from : this.#sizeBytes;
     const torn = await this.#headerAt(from);
     let end = torn !== undefined && this.#isOwn(torn, from) ? from + GROUP_HEADER_BYTES + torn.lengthBytes : from;
     for await (const group of this.groupsFrom(await this.findGroup(from))) end = Math.max(end, group.end);
     return Math.min(end, this.#sizeBytes);
+  }
+
+  /**
+   * Where damage at `from` ends that has no whole group behind it: how far it goes nobody can tell, so it goes to the end. In the last
+   * file of the log, of which `durable` is known, not over what that held before, nor over its room, as far as those can be told.
+   */
+  async damageEnd(from: number, durable: number | undefined): Promise<number> {
+    if (durable === undefined) return this.#sizeBytes;
+    return Math.min(this.#sizeBytes, Math.max(durable - this.#file.base, await this.tornEnd(from)));
+  }
+
+  /** Whether there is nothing but zeros from `from` on: room for groups. */
+  async #isRoom(from: number): Promise<boolean> {
+    for (let at = from; at < this.#sizeBytes; ) {
+      const bytes = Math.min(this.#chunkBytes, this.#sizeBytes - at);
+      if (!(await this.#fill(at, bytes))) return false;
+      const begin = at - this.#bufferAt;
+      if (this.#buffer.subarray(begin, begin + bytes).some((byte) => byte !== 0)) return false;
+      at += bytes;
+    }
+    return true;
   }
 
   /** The whole groups from the one at `first` on, whatever stands between them: each with where it ends in the file. */

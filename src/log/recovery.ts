@@ -242,9 +242,7 @@ class Replay {
             break;
           }
         }
-        // With nothing whole behind it, how far it goes nobody can tell: to the end, unless that is what the file held before.
-        const hasOld = next === undefined && durable !== undefined && (await scanner.wasOther(at));
-        const to = next ?? (hasOld ? Math.min(sizeBytes, durable! - file.base) : sizeBytes);
+        const to = next ?? (await scanner.damageEnd(at, durable));
         this.#addDamage(file.name, toPosition(file.base + at), toPosition(file.base + to));
         at = to;
       }

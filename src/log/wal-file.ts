@@ -25,6 +25,8 @@ export class WalFile implements LogFile {
   indexed = false;
   /** The name of the file that it is written over; until what that leaves behind the last group is cut off. */
   other: string | undefined;
+  /** Up to where, from its beginning, zeros were written ahead of the groups; until what is left of them is cut off. */
+  roomTo = 0;
   users = 0;
   readers = 0;
   freedAt: number | undefined;
