@@ -74,7 +74,7 @@ export class Files {
     this.#closed.push(file);
     void this.#enqueue(async () => {
       await writeFileIndex(this.#options.disk, file);
-      if (file.other !== undefined || file.roomTo > 0) await this.#cutOff(file);
+      if (file.other !== undefined || file.roomTo > file.end - file.base) await this.#cutOff(file);
       this.indexed();
       const since = file.end - (this.#snapshots[0]?.position ?? 0);
       if (since >= this.#options.state.broker["snapshot.interval.bytes"]) await this.#snapshot();
