@@ -202,16 +202,15 @@ async function* groupItems(
   const missing = knownDurable - base - limit;
   if (missing > 0) yield { kind: "damage", at: limit, bytes: missing, what: "missing, by what its index says" };
   if (limit < sizeBytes) {
-    const whole = new GroupScanner(file, disk, sizeBytes);
-    const rest = await restAt(limit, whole);
-    const isCut = rest === "room" && (await whole.tornEnd(limit)) > limit;
+    const rest = await restAt(limit, new GroupScanner(file, disk, sizeBytes));
+    const isCut = rest === "old" && !(await scanner.wasOther(limit));
     yield { kind: isCut ? "cut" : rest, at: limit, bytes: sizeBytes - limit };
   }
 }
 
 /** What stands at `at`, behind the last group, and is neither torn nor damaged. */
 async function restAt(at: number, scanner: GroupScanner): Promise<"old" | "room"> {
-  return (await scanner.wasOther(at)) ? "old" : "room";
+  return (await scanner.isRoom(at)) ? "room" : "old";
 }
 
 /** What to say when the file begins with a group that is of another one than its name says. */

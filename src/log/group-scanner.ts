@@ -7,7 +7,7 @@
  */
 import { crc32c } from "../base/crc32c.ts";
 import type { DiskFile } from "../ports/disk.ts";
-import type { WalFile } from "./wal-file.ts";
+import { ROOM_BYTES, SMALL_GROUP_BYTES, type WalFile } from "./wal-file.ts";
 import {
   GROUP_HEADER_BYTES,
   type GroupHeader,
@@ -72,7 +72,7 @@ export class GroupScanner {
    * all of it is torn, or nothing when it is room for groups.
    */
   async tornEnd(from: number): Promise<number> {
-    if (!(await this.wasOther(from))) return (await this.#isRoom(from)) ? from : this.#sizeBytes;
+    if (!(await this.wasOther(from))) return (await this.isRoom(from)) ? from : this.#sizeBytes;
     const torn = await this.#headerAt(from);
     let end = torn !== undefined && this.#isOwn(torn, from) ? from + GROUP_HEADER_BYTES + torn.lengthBytes : from;
     for await (const group of this.groupsFrom(await this.findGroup(from))) end = Math.max(end, group.end);
@@ -80,24 +80,25 @@ export class GroupScanner {
   }
 
   /**
-   * Where damage at `from` ends that has no whole group behind it: how far it goes nobody can tell, so it goes to the end. In the last
-   * file of the log, of which `durable` is known, not over what that held before, nor over its room, as far as those can be told.
+   * Where damage at `from` ends that has no whole group behind it: how far it goes nobody can tell, so it goes to the end. Not so in the
+   * last file of the log, of which `durable` is known: there it does not go over what the file held before.
    */
   async damageEnd(from: number, durable: number | undefined): Promise<number> {
-    if (durable === undefined) return this.#sizeBytes;
-    return Math.min(this.#sizeBytes, Math.max(durable - this.#file.base, await this.tornEnd(from)));
+    if (durable === undefined || !(await this.wasOther(from))) return this.#sizeBytes;
+    return Math.min(this.#sizeBytes, durable - this.#file.base);
   }
 
-  /** Whether there is nothing but zeros from `from` on: room for groups. */
-  async #isRoom(from: number): Promise<boolean> {
-    for (let at = from; at < this.#sizeBytes; ) {
-      const bytes = Math.min(this.#chunkBytes, this.#sizeBytes - at);
-      if (!(await this.#fill(at, bytes))) return false;
-      const begin = at - this.#bufferAt;
-      if (this.#buffer.subarray(begin, begin + bytes).some((byte) => byte !== 0)) return false;
-      at += bytes;
-    }
-    return true;
+  /**
+   * Whether there is nothing but zeros from `from` on, and no more of them than room for groups, and one that a disk did not get to
+   * write in it.
+   */
+  async isRoom(from: number): Promise<boolean> {
+    const bytes = this.#sizeBytes - from;
+    if (bytes > ROOM_BYTES + SMALL_GROUP_BYTES) return false;
+    await this.#fill(from, bytes); // less of it when the file was sealed meanwhile
+    const begin = from - this.#bufferAt;
+    const end = Math.min(begin + bytes, this.#bufferBytes);
+    return this.#buffer.subarray(begin, Math.max(begin, end)).every((byte) => byte === 0);
   }
 
   /** The whole groups from the one at `first` on, whatever stands between them: each with where it ends in the file. */

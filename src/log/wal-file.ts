@@ -10,6 +10,11 @@ import type { FileRange, LogFile } from "./log-file.ts";
 
 export const WAL_FOLDER = "wal";
 
+/** Beyond that what room saves is little beside the writing, and standing still for a write would take long. */
+export const SMALL_GROUP_BYTES = 16 * 1024;
+/** Zeros that a small group writes behind itself: for some twenty of one small request each. So much more takes next to no time. */
+export const ROOM_BYTES = 64 * 1024;
+
 const NAME = /^(\d{20})-([0-9a-f]{14})\.wal$/;
 
 export class WalFile implements LogFile {

@@ -116,16 +116,21 @@ test("small groups write zeros ahead, which later ones take, and which the seale
   assert.ok(ran !== CRASHED);
 });
 
-test("a large group writes nothing ahead, nor does a small one within what is there", async () => {
+test("the first group of a file and a large one write nothing ahead, nor does a small one within what is there", async () => {
   const simulation = new Simulation({ seed: 1, alignmentBytes: 1 });
   const ran = await simulation.run(async (process) => {
     const log = await openLog(process);
     const place = placeIn(log.topic("t"));
-    await log.flush();
-    const before = openFile(simulation, log).sizeBytes;
-    log.append(place, [{ value: Buffer.alloc(1000, 1) }]);
-    await log.flush();
-    assert.equal(openFile(simulation, log).sizeBytes, before);
+    const small = async (): Promise<{ sizeBytes: number; usedBytes: number }> => {
+      log.append(place, [{ value: Buffer.alloc(1000, 1) }]);
+      await log.flush();
+      return openFile(simulation, log);
+    };
+    const first = await small();
+    assert.equal(first.sizeBytes, first.usedBytes);
+    const second = await small();
+    assert.equal(second.sizeBytes, second.usedBytes + 64 * 1024);
+    assert.equal((await small()).sizeBytes, second.sizeBytes);
     log.append(place, [{ value: Buffer.alloc(MIB, 1) }]);
     await log.flush();
     const { sizeBytes, usedBytes } = openFile(simulation, log);
@@ -172,4 +177,19 @@ test("hazard: zeros that are left by a kill are no torn tail, and the log goes o
       [],
     );
   }
+});
+
+test("with wal.sync=interval nothing is written ahead: no write waits for the file to be longer", async () => {
+  const simulation = new Simulation({ seed: 1 });
+  const ran = await simulation.run(async (process) => {
+    const log = await openLog(process, { "wal.sync": "interval" });
+    const place = placeIn(log.topic("t"));
+    for (let count = 0; count < 3; count += 1) {
+      log.append(place, [{ value: "one" }]);
+      await log.flush();
+      const { sizeBytes, usedBytes } = openFile(simulation, log);
+      assert.equal(sizeBytes, usedBytes);
+    }
+  });
+  assert.ok(ran !== CRASHED);
 });

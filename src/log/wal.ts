@@ -9,8 +9,9 @@
  * it goes on in the next block. Groups begin aligned then: blocks do, and so do files, at their offset 0.
  *
  * A write that makes its file longer waits for the file system's journal as well, and keeps others of the file waiting. So a small
- * group at the end of a file writes zeros behind itself, room for those that follow. Nothing else is under way in the file meanwhile,
- * so that none of them is written over. What is left of the room is cut off when the file is sealed.
+ * group at the end of a file writes zeros behind itself, room for those that follow. Nothing behind it is begun before it is done, so
+ * that none of them is written over. What is left of the room is cut off when the file is sealed. The first group of a file takes none:
+ * a start needs no more of a disk that is full than it did.
  *
  * Write order and what a crash can leave:
  * 1. a file is created, or one that is of no more use gets its name (`recycled-files.ts`), and the name is synced, only after every
@@ -39,7 +40,7 @@ import { setBatchBaseOffset, setBatchLeaderEpoch, setBatchLogAppendTime } from "
 import { BlockingWrites } from "./blocking-writes.ts";
 import type { Block, BlockCache } from "./blocks.ts";
 import type { RecycledFiles } from "./recycled-files.ts";
-import { WAL_FOLDER, WalFile } from "./wal-file.ts";
+import { ROOM_BYTES, SMALL_GROUP_BYTES, WAL_FOLDER, WalFile } from "./wal-file.ts";
 import {
   batchDataOffset,
   batchRecordBytes,
@@ -55,11 +56,6 @@ import {
 
 /** Of synced writes. With more, groups would only be smaller. */
 const WRITES_AT_ONCE = 2;
-
-/** Beyond that what room saves is little beside the writing, and standing still for a write would take long. */
-const SMALL_GROUP_BYTES = 16 * 1024;
-/** For some twenty groups of one small request each; writing so much more takes next to no time. */
-const ROOM_BYTES = 64 * 1024;
 
 export interface WalOptions {
   readonly disk: Disk;
@@ -416,7 +412,7 @@ export class Wal {
     if (!this.#syncing && this.#durable < this.#syncWanted && this.#written > this.#durable) this.#startSync();
   }
 
-  /** A new file begins only when the old one is durable to its end, and nothing is written where room is being made. */
+  /** A new file begins only when the old one is durable to its end, and nothing behind room before that is there. */
   #mayWrite(group: Group): boolean {
     const last = this.#writes.at(-1);
     if (last?.room !== undefined && !last.done) return false;
@@ -447,7 +443,7 @@ export class Wal {
     const parts = group.spans.map((span) => span.block.bytes.subarray(span.start, span.end));
     if (room !== undefined) parts.push(room);
     const position = group.position - group.file.base;
-    await (isSmall(group) ? this.#writeSmall(disk, parts, position) : disk.write(parts, position));
+    await (this.#isSmall(group) ? this.#writeSmall(disk, parts, position) : disk.write(parts, position));
   }
 
   async #writeSmall(disk: SyncedFile, parts: readonly Buffer[], position: number): Promise<void> {
@@ -459,15 +455,21 @@ export class Wal {
     this.#blocking.ended({ beganMs, endedMs: clock.monotonicMs(), wasBlocking });
   }
 
-  /** What a small group writes behind itself where its file ends: never in one that is written over, which is longer already. */
+  /** What a small group writes behind itself where its file ends: never in one that is written over, of which nobody asks where it does. */
   #roomFor(group: Group): Buffer | undefined {
     const { file } = group;
     const end = group.position - file.base + GROUP_HEADER_BYTES + group.lengthBytes;
-    if (this.#options.sync !== "always" || file.other !== undefined || end <= file.roomTo) return undefined;
-    if (!isSmall(group)) return undefined;
+    const isFirst = group.position === file.base;
+    if (!this.#isSmall(group) || isFirst || file.isClosed || file.other !== undefined) return undefined;
+    if (end <= file.roomTo) return undefined;
     file.roomTo = end + ROOM_BYTES;
     this.#zeros ??= this.#options.syncedWrites.allocate(ROOM_BYTES).fill(0);
     return this.#zeros;
+  }
+
+  /** Where it is synced at once: otherwise nothing waits for it. */
+  #isSmall({ lengthBytes }: Group): boolean {
+    return this.#options.sync === "always" && GROUP_HEADER_BYTES + lengthBytes <= SMALL_GROUP_BYTES;
   }
 
   async #createFile(file: WalFile): Promise<Handle> {
@@ -574,8 +576,4 @@ export class Wal {
     this.#syncTimer?.cancel();
     this.#options.events.failed(error);
   }
-}
-
-function isSmall({ lengthBytes }: Group): boolean {
-  return GROUP_HEADER_BYTES + lengthBytes <= SMALL_GROUP_BYTES;
 }
