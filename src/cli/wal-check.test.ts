@@ -196,26 +196,6 @@ test("what a start cut off, and went on in the next file, counts no more", async
   );
 });
 
-test("zeros for groups to come are neither damage nor torn, nor cut off, and the next file goes on before them", async () => {
-  const first = everything();
-  const next = everything(new WalFileBuilder({ base: first.end, incarnation: 9, state: first.lastState }), 100);
-  const folder = folderOf(first, next);
-  const zeros = Buffer.alloc(65_536);
-  for (const { name, bytes } of [first, next]) folder.files.set(name, Buffer.concat([bytes, zeros]));
-  const reports = await check(folder);
-  assert.deepEqual(
-    reports.map(({ problems, torn, cut, groups }) => [problems, torn, cut, groups]),
-    [
-      [[], undefined, undefined, 4],
-      [[], undefined, undefined, 4],
-    ],
-  );
-  const input = await openWalIn(folder, next.name, next.name);
-  const kinds: string[] = [];
-  for await (const { kind, bytes } of input.items()) if (kind === "room") kinds.push(`${bytes}`);
-  assert.deepEqual(kinds, ["65536"]);
-});
-
 test("files that go on from each other are checked as one log", async () => {
   const first = everything();
   const good = everything(new WalFileBuilder({ base: first.end, incarnation: 9, state: first.lastState }), 100);

@@ -7,7 +7,7 @@
  */
 import { crc32c } from "../base/crc32c.ts";
 import type { DiskFile } from "../ports/disk.ts";
-import { ROOM_BYTES, SMALL_GROUP_BYTES, type WalFile } from "./wal-file.ts";
+import type { WalFile } from "./wal-file.ts";
 import {
   GROUP_HEADER_BYTES,
   type GroupHeader,
@@ -69,36 +69,14 @@ export class GroupScanner {
   /**
    * Where the bytes end that were torn off at `from`, a write that a crash interrupted: as far as the header there says that it was to
    * go, and up to the last whole group behind it. In a file that was another one before, what is behind that is as it was; otherwise
-   * all of it is torn, or nothing when it is room for groups.
+   * all of it is torn.
    */
   async tornEnd(from: number): Promise<number> {
-    if (!(await this.wasOther(from))) return (await this.isRoom(from)) ? from : this.#sizeBytes;
+    if (!(await this.wasOther(from))) return this.#sizeBytes;
     const torn = await this.#headerAt(from);
     let end = torn !== undefined && this.#isOwn(torn, from) ? from + GROUP_HEADER_BYTES + torn.lengthBytes : from;
     for await (const group of this.groupsFrom(await this.findGroup(from))) end = Math.max(end, group.end);
     return Math.min(end, this.#sizeBytes);
-  }
-
-  /**
-   * Where damage at `from` ends that has no whole group behind it: how far it goes nobody can tell, so it goes to the end. Not so in the
-   * last file of the log, of which `durable` is known: there it does not go over what the file held before.
-   */
-  async damageEnd(from: number, durable: number | undefined): Promise<number> {
-    if (durable === undefined || !(await this.wasOther(from))) return this.#sizeBytes;
-    return Math.min(this.#sizeBytes, durable - this.#file.base);
-  }
-
-  /**
-   * Whether there is nothing but zeros from `from` on, and no more of them than room for groups, and one that a disk did not get to
-   * write in it.
-   */
-  async isRoom(from: number): Promise<boolean> {
-    const bytes = this.#sizeBytes - from;
-    if (bytes > ROOM_BYTES + SMALL_GROUP_BYTES) return false;
-    await this.#fill(from, bytes); // less of it when the file was sealed meanwhile
-    const begin = from - this.#bufferAt;
-    const end = Math.min(begin + bytes, this.#bufferBytes);
-    return this.#buffer.subarray(begin, Math.max(begin, end)).every((byte) => byte === 0);
   }
 
   /** The whole groups from the one at `first` on, whatever stands between them: each with where it ends in the file. */
