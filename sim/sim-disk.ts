@@ -52,6 +52,8 @@ const DURATIONS: Readonly<Record<OperationKind, readonly [number, number]>> = {
   syncedWrite: [0.1, 3],
   names: [0.05, 0.5],
 };
+/** Of synced writes, where a process may wait for them standing still. */
+const QUICK_MS: readonly [number, number] = [0.1, 1.5];
 
 interface Operation<T> {
   readonly kind: OperationKind;
@@ -76,6 +78,7 @@ export interface SimDiskOptions {
   readonly faults: DiskFaults;
   /** Of synced writes. */
   readonly alignmentBytes: number;
+  readonly quickWrites: boolean;
   /** Called when an operation begins, with its number (1, 2, …). May end the lifetime: the operation is in flight. */
   readonly onOperation: (operation: number) => void;
 }
@@ -90,6 +93,7 @@ export class SimDisk implements Disk {
   readonly #lifetime: Lifetime;
   readonly #onOperation: (operation: number) => void;
   readonly #alignmentBytes: number;
+  readonly #quickWrites: boolean;
   readonly #inFlight = new Set<Operation<unknown>>();
   readonly #failures = new Map<number, string>();
   #operations = 0;
@@ -99,6 +103,7 @@ export class SimDisk implements Disk {
     this.random = options.random;
     this.fileSystem = options.fileSystem;
     this.#alignmentBytes = options.alignmentBytes;
+    this.#quickWrites = options.quickWrites;
     this.#scheduler = options.scheduler;
     this.#lifetime = options.lifetime;
     this.#onOperation = options.onOperation;
@@ -142,6 +147,7 @@ export class SimDisk implements Disk {
   async syncedWrites(folder: string): Promise<SyncedWrites> {
     checkFolderName(folder);
     const alignmentBytes = this.#alignmentBytes;
+    const writesNow = this.#quickWrites;
     const allocated = new WeakSet<ArrayBufferLike>();
     const checkAligned = (parts: readonly Uint8Array[], position: number): void => {
       if (alignmentBytes === 1) return;
@@ -161,14 +167,14 @@ export class SimDisk implements Disk {
         this.#names(
           "create",
           name,
-          () => new SimSyncedFile(this, this.fileSystem.create(name), { name, checkAligned }),
+          () => new SimSyncedFile(this, this.fileSystem.create(name), { name, checkAligned, writesNow }),
         ),
       reuse: async (from, name) => {
         await this.rename(from, name);
         const file = await this.open(name, "readWrite");
         await file.sync();
         await file.close();
-        return new SimSyncedFile(this, this.fileSystem.file(name), { name, checkAligned });
+        return new SimSyncedFile(this, this.fileSystem.file(name), { name, checkAligned, writesNow });
       },
       open: async (name) => {
         const file = await this.open(name, "read");
@@ -248,7 +254,7 @@ export class SimDisk implements Disk {
     this.#inFlight.add(operation);
     this.#onOperation(number);
     if (!this.#lifetime.alive) return never();
-    const [from, to] = DURATIONS[operation.kind];
+    const [from, to] = operation.kind === "syncedWrite" && this.#quickWrites ? QUICK_MS : DURATIONS[operation.kind];
     const delayMs = from + this.random.fraction() * (to - from);
     const errorCode = this.#drawError(number, operation.kind);
     return new Promise((resolve, reject) => {
@@ -269,6 +275,26 @@ export class SimDisk implements Disk {
         }
       });
     });
+  }
+
+  /** As `perform`, but the process stands still, and no time passes. A process that dies in it goes on to the end of its turn. */
+  performNow(operation: Operation<void>): void {
+    if (!this.#lifetime.alive) return;
+    const number = ++this.#operations;
+    this.#scheduler.note(`disk ${number} ${operation.verb} ${operation.subject} ${operation.detail ?? ""} at once`);
+    this.#inFlight.add(operation);
+    this.#onOperation(number);
+    if (!this.#lifetime.alive) return;
+    this.#inFlight.delete(operation);
+    const errorCode = this.#drawError(number, operation.kind);
+    try {
+      if (errorCode === undefined) return operation.apply();
+      operation.applyFailed?.();
+      throw systemError(errorCode);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      throw ioError(error, operation.verb, operation.subject);
+    }
   }
 
   #names<T>(verb: string, subject: string, apply: () => T): Promise<T> {
@@ -384,36 +410,48 @@ class SimSyncedFile implements SyncedFile {
   readonly #checkAligned: (parts: readonly Uint8Array[], position: number) => void;
   readonly #inFlight = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
+  readonly writeNow?: (parts: readonly Uint8Array[], position: number) => void;
 
   constructor(
     disk: SimDisk,
     inode: SimInode,
-    options: { name: string; checkAligned: (parts: readonly Uint8Array[], position: number) => void },
+    options: {
+      name: string;
+      checkAligned: (parts: readonly Uint8Array[], position: number) => void;
+      writesNow: boolean;
+    },
   ) {
     this.#disk = disk;
     this.#inode = inode;
     this.#name = options.name;
     this.#checkAligned = options.checkAligned;
+    if (options.writesNow) {
+      this.writeNow = (parts, position) => disk.performNow(this.#operation(parts, position));
+    }
   }
 
   async write(parts: readonly Uint8Array[], position: number): Promise<void> {
-    if (this.#closed !== undefined) throw ioError(systemError("EBADF"), "write", this.#name);
-    this.#checkAligned(parts, position);
-    const write = writeOperation(this.#disk, this.#inode, { name: this.#name, parts, position });
-    const inode = this.#inode;
-    const done = this.#disk.perform({
-      ...write,
-      kind: "syncedWrite",
-      subject: this.#name,
-      apply: () => inode.cover(changesOf(inode, write.apply)),
-      applyFailed: () => inode.failToCover(changesOf(inode, write.applyFailed), this.#disk.random),
-    });
+    const done = this.#disk.perform(this.#operation(parts, position));
     this.#inFlight.add(done);
     try {
       await done;
     } finally {
       this.#inFlight.delete(done);
     }
+  }
+
+  #operation(parts: readonly Uint8Array[], position: number): Operation<void> {
+    if (this.#closed !== undefined) throw ioError(systemError("EBADF"), "write", this.#name);
+    this.#checkAligned(parts, position);
+    const inode = this.#inode;
+    const write = writeOperation(this.#disk, inode, { name: this.#name, parts, position });
+    return {
+      ...write,
+      kind: "syncedWrite",
+      subject: this.#name,
+      apply: () => inode.cover(changesOf(inode, write.apply)),
+      applyFailed: () => inode.failToCover(changesOf(inode, write.applyFailed), this.#disk.random),
+    };
   }
 
   close(): Promise<void> {

@@ -30,6 +30,8 @@ export interface SimulationOptions {
   readonly network?: Partial<NetworkFaults>;
   /** Of synced writes; drawn if nothing is said. */
   readonly alignmentBytes?: 1 | 512;
+  /** Whether the disk is quick enough for a process to stand still for a synced write; drawn if nothing is said. */
+  readonly quickWrites?: boolean;
   /** A run that takes more events than this is taken for one without end. */
   readonly maxEvents?: number;
 }
@@ -57,6 +59,7 @@ export class Simulation {
   /** Of synced writes; when it is changed, from the next process on. */
   alignmentBytes: number;
   readonly seed: number;
+  readonly #quickWrites: boolean;
   /** Draws for the test itself, apart from all draws of the simulation. */
   readonly random: SimRandom;
   readonly #scheduler: Scheduler;
@@ -80,6 +83,7 @@ export class Simulation {
     this.#clientClock = new SimClock({ scheduler: this.#scheduler, random: this.#draws.fork("clients") });
     this.#diskFaults = { ...NO_DISK_FAULTS, ...options.disk };
     this.alignmentBytes = options.alignmentBytes ?? new SimRandom(options.seed, "alignment").pick([1, 512]);
+    this.#quickWrites = options.quickWrites ?? new SimRandom(options.seed, "quick writes").chance(0.5);
     this.#networkFaults = { ...NO_NETWORK_FAULTS, ...options.network };
     this.#process = this.#startProcess();
   }
@@ -205,6 +209,7 @@ export class Simulation {
         fileSystem: this.#fileSystem,
         faults: this.#diskFaults,
         alignmentBytes: this.alignmentBytes,
+        quickWrites: this.#quickWrites,
         onOperation: (operation) => this.#crashIfDue(operation),
       }),
       network: new SimNetwork({ scheduler, lifetime, random: draws.fork("network"), faults: this.#networkFaults }),

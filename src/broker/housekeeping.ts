@@ -10,6 +10,8 @@ import type { Broker } from "./broker.ts";
 
 /** How often the free disk is looked at. */
 const SPACE_CHECK_MS = 1_000;
+/** Of what is free beyond what must be: up to there the log takes room for groups. The rest is for them, and for segments. */
+const ROOM_SHARE = 1 / 4;
 /** How often producers unheard for producer.id.expiration.ms are looked for. As in Kafka. */
 const PRODUCER_CHECK_MS = 600_000;
 /** Producers one partition remembers at most; each takes about half a KiB. */
@@ -68,7 +70,9 @@ export class Housekeeping {
     }
     this.#broker.freeBytes = freeBytes;
     const low = freeBytes < floor;
-    this.#broker.spaceEnd = floor === 0 ? Number.POSITIVE_INFINITY : position + freeBytes - floor;
+    const spareBytes = freeBytes - floor;
+    store.wal.roomEnd = position + spareBytes * ROOM_SHARE;
+    this.#broker.spaceEnd = floor === 0 ? Number.POSITIVE_INFINITY : position + spareBytes;
     if (low === this.#broker.spaceLow) return;
     this.#broker.spaceLow = low;
     if (low) log(`error: less than wal.min.free.bytes (${floor}) is free on the disk: produce requests are refused`);

@@ -375,7 +375,8 @@ function addWal(chronik: Command): void {
       "after",
       help({
         text: [
-          "A running broker is not disturbed, and what it is still writing is shown as a torn tail. Files of Chronik Stream,",
+          "A running broker is not disturbed, and what it is still writing is shown as a torn tail;",
+          "zeros that it has written ahead are shown as room. Files of Chronik Stream,",
           "which hold single records, are read too. With --records control batches are left out.",
         ].join("\n"),
         examples: [

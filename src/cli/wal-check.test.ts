@@ -154,11 +154,12 @@ test("a file cut anywhere: a torn tail at the end of the log, missing bytes wher
     sealed.files.set(builder.name, all.subarray(0, size));
     const [torn] = await check(open);
     const tornBytes = torn!.torn?.bytes ?? 0;
+    const keptBytes = torn!.torn?.at ?? size;
     assert.deepEqual([torn!.problemCount, torn!.groups === 4], [0, false], `${size} bytes`);
-    assert.ok(tornBytes < 420 && tornBytes <= size);
+    assert.ok(tornBytes < 420 && keptBytes + tornBytes <= size);
     const [damaged] = await check(sealed);
     const lost = damaged!.problems.filter(({ what }) => what !== "").reduce((sum, { bytes }) => sum + bytes, 0);
-    assert.equal(size - tornBytes + lost, all.length, `cut to ${size} bytes`);
+    assert.equal(keptBytes + lost, all.length, `cut to ${size} bytes`);
   }
 });
 
@@ -194,6 +195,26 @@ test("what a start cut off, and went on in the next file, counts no more", async
       [0, undefined, undefined, undefined],
     ],
   );
+});
+
+test("zeros for groups to come are neither damage nor torn, nor cut off, and the next file goes on before them", async () => {
+  const first = everything();
+  const next = everything(new WalFileBuilder({ base: first.end, incarnation: 9, state: first.lastState }), 100);
+  const folder = folderOf(first, next);
+  const zeros = Buffer.alloc(65_536);
+  for (const { name, bytes } of [first, next]) folder.files.set(name, Buffer.concat([bytes, zeros]));
+  const reports = await check(folder);
+  assert.deepEqual(
+    reports.map(({ problems, torn, cut, groups }) => [problems, torn, cut, groups]),
+    [
+      [[], undefined, undefined, 4],
+      [[], undefined, undefined, 4],
+    ],
+  );
+  const input = await openWalIn(folder, next.name, next.name);
+  const kinds: string[] = [];
+  for await (const { kind, bytes } of input.items()) if (kind === "room") kinds.push(`${bytes}`);
+  assert.deepEqual(kinds, ["65536"]);
 });
 
 test("files that go on from each other are checked as one log", async () => {

@@ -14,6 +14,8 @@ import type { Place, WalInput, WalItem } from "./wal-walk.ts";
 
 /** Of those beyond it only the number is kept. */
 const PROBLEMS_MAX = 100;
+/** What stands behind the last byte of the log in a file. */
+const BEHIND_THE_LOG: ReadonlySet<WalItem["kind"]> = new Set(["torn", "cut", "old", "room"]);
 
 export interface Problem extends Place {
   readonly what: string;
@@ -89,8 +91,7 @@ class FileCheck {
   }
 
   add(item: WalItem): void {
-    if (item.kind !== "torn" && item.kind !== "cut" && item.kind !== "old")
-      this.#chain.end = this.#base + item.at + item.bytes;
+    if (!BEHIND_THE_LOG.has(item.kind)) this.#chain.end = this.#base + item.at + item.bytes;
     switch (item.kind) {
       case "group":
         this.#addGroup(item, item.header);
@@ -107,6 +108,7 @@ class FileCheck {
         break;
       case "filler":
       case "old":
+      case "room":
       case "segment":
       case "range":
       case "padding":

@@ -70,6 +70,8 @@ function linesOf(item: WalItem): readonly Line[] {
       const what = "cut off by a start, and going on in the next file";
       return [{ kind: "cut", text: `${item.bytes} bytes, ${what}`, fields: {} }];
     }
+    case "room":
+      return [{ kind: "room", text: `${item.bytes} bytes, zeros for groups to come`, fields: {} }];
     case "old": {
       const what = "of the file that this one was before";
       return [{ kind: "old", text: `${item.bytes} bytes, ${what}`, fields: {} }];

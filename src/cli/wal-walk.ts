@@ -60,6 +60,8 @@ export type WalItem = Place &
     | { readonly kind: "torn" }
     /** Cut off by a start, which went on in another file: it counts no more. */
     | { readonly kind: "cut" }
+    /** Zeros that were written ahead: groups will be written over them, or they are cut off when the file is sealed. */
+    | { readonly kind: "room" }
     /** What the file held before it was the log's: it is written over, or cut off when the file is sealed. */
     | { readonly kind: "old" }
     | SegmentItem
@@ -171,7 +173,8 @@ async function* groupItems(
   { base, incarnation }: { readonly base: number; readonly incarnation: number },
   { sizeBytes, limit, isLast, knownDurable }: Extent,
 ): AsyncGenerator<WalItem, void, void> {
-  const scanner = new GroupScanner(new WalFile(toPosition(base), incarnation), disk, limit);
+  const file = new WalFile(toPosition(base), incarnation);
+  const scanner = new GroupScanner(file, disk, limit);
   const stranger = await strangerAt(disk, limit, { base, incarnation });
   let durable: number | undefined;
   let at = 0;
@@ -188,18 +191,26 @@ async function* groupItems(
       if (base + at >= durable) {
         const tornTo = await scanner.tornEnd(at);
         if (tornTo > at) yield { kind: "torn", at, bytes: tornTo - at };
-        if (tornTo < limit) yield { kind: "old", at: tornTo, bytes: limit - tornTo };
+        if (tornTo < limit) yield { kind: await restAt(tornTo, scanner), at: tornTo, bytes: limit - tornTo };
         return;
       }
     }
-    const bytes = (next ?? limit) - at;
+    const bytes = (next ?? (await scanner.damageEnd(at, durable))) - at;
     yield { kind: "damage", at, bytes, what: (at === 0 ? stranger : undefined) ?? "no whole group" };
     at += bytes;
   }
   const missing = knownDurable - base - limit;
   if (missing > 0) yield { kind: "damage", at: limit, bytes: missing, what: "missing, by what its index says" };
-  if (limit < sizeBytes)
-    yield { kind: (await scanner.wasOther(limit)) ? "old" : "cut", at: limit, bytes: sizeBytes - limit };
+  if (limit < sizeBytes) {
+    const rest = await restAt(limit, new GroupScanner(file, disk, sizeBytes));
+    const isCut = rest === "old" && !(await scanner.wasOther(limit));
+    yield { kind: isCut ? "cut" : rest, at: limit, bytes: sizeBytes - limit };
+  }
+}
+
+/** What stands at `at`, behind the last group, and is neither torn nor damaged. */
+async function restAt(at: number, scanner: GroupScanner): Promise<"old" | "room"> {
+  return (await scanner.isRoom(at)) ? "room" : "old";
 }
 
 /** What to say when the file begins with a group that is of another one than its name says. */

@@ -206,6 +206,15 @@ class NodeFile implements DiskFile {
     return this.#perform("write", () => writeFully(this.#fd, parts, position));
   }
 
+  writeNow(parts: readonly Uint8Array[], position: number): void {
+    if (this.#closed !== undefined) throw closedFile("write", this.#path);
+    try {
+      writeFullyNow(this.#fd, parts, position);
+    } catch (error) {
+      throw ioError(error, "write", this.#path);
+    }
+  }
+
   sync(): Promise<void> {
     return this.#perform("sync", () => call((done) => fs.fdatasync(this.#fd, done)));
   }
@@ -308,16 +317,43 @@ async function readFully(fd: number, into: Uint8Array, position: number, alignme
   return filled;
 }
 
-/** A write may take less than it was given (2 GiB, a full disk, a signal): what is left goes out with the next. */
 async function writeFully(fd: number, parts: readonly Uint8Array[], position: number): Promise<void> {
-  let rest = parts.filter((part) => part.length > 0);
-  let at = position;
-  while (rest.length > 0) {
-    const batch = rest.length > MAX_PARTS_PER_WRITE ? rest.slice(0, MAX_PARTS_PER_WRITE) : rest;
-    const size = await call<number>((done) => fs.writev(fd, batch, at, done));
-    if (size === 0) throw Object.assign(new Error("the system took no bytes"), { code: "EIO" });
-    rest = dropBytes(rest, size);
-    at += size;
+  const writing = new Writing(parts, position);
+  while (!writing.isDone) {
+    const { batch, at } = writing;
+    writing.took(await call<number>((done) => fs.writev(fd, batch, at, done)));
+  }
+}
+
+function writeFullyNow(fd: number, parts: readonly Uint8Array[], position: number): void {
+  const writing = new Writing(parts, position);
+  while (!writing.isDone) writing.took(fs.writevSync(fd, writing.batch, writing.at));
+}
+
+/** A write may take less than it was given (2 GiB, a full disk, a signal): what is left goes out with the next. */
+class Writing {
+  /** Where the next write begins. */
+  at: number;
+  #rest: readonly Uint8Array[];
+
+  constructor(parts: readonly Uint8Array[], position: number) {
+    this.at = position;
+    this.#rest = parts.filter((part) => part.length > 0);
+  }
+
+  get isDone(): boolean {
+    return this.#rest.length === 0;
+  }
+
+  /** For the next write. */
+  get batch(): readonly Uint8Array[] {
+    return this.#rest.length > MAX_PARTS_PER_WRITE ? this.#rest.slice(0, MAX_PARTS_PER_WRITE) : this.#rest;
+  }
+
+  took(sizeBytes: number): void {
+    if (sizeBytes === 0) throw Object.assign(new Error("the system took no bytes"), { code: "EIO" });
+    this.#rest = dropBytes(this.#rest, sizeBytes);
+    this.at += sizeBytes;
   }
 }
 

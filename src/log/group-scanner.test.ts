@@ -7,7 +7,7 @@ import { toPosition } from "../base/brands.ts";
 import { crc32c } from "../base/crc32c.ts";
 import { wrappedFile } from "../ports/wrapped-disk.ts";
 import { GroupScanner } from "./group-scanner.ts";
-import { WAL_FOLDER, WalFile } from "./wal-file.ts";
+import { ROOM_BYTES, SMALL_GROUP_BYTES, WAL_FOLDER, WalFile } from "./wal-file.ts";
 import { GROUP_HEADER_BYTES, writeGroupHeader } from "./wal-record.ts";
 
 const BASE = 2 ** 33;
@@ -187,4 +187,31 @@ test("hazard: it works for 10 groups of another file and not for 100000: each by
   });
   assert.ok(result !== CRASHED);
   assert.ok(readBytes < 4 * bytes.length, `${readBytes} bytes were read`);
+});
+
+test("behind the last group so many zeros as can be written ahead are room, and what stands before them is torn", async () => {
+  const groups = groupsOf([Buffer.from("first"), Buffer.from("second")]);
+  const at = groups.length;
+  const endOf = (rest: Buffer, statedBytes?: number): Promise<number> =>
+    scanning(Buffer.concat([groups, rest]), (scanner) => scanner.tornEnd(at), statedBytes);
+  const most = ROOM_BYTES + SMALL_GROUP_BYTES;
+  for (const size of [0, 1, ROOM_BYTES, most]) {
+    assert.equal(await endOf(Buffer.alloc(size)), at, `${size} bytes`);
+    const torn = Buffer.concat([Buffer.alloc(100), Buffer.from("torn")]);
+    assert.equal(await endOf(Buffer.concat([torn, Buffer.alloc(size)])), at + torn.length, `${size} bytes behind it`);
+  }
+  assert.equal(await endOf(Buffer.alloc(0), at + ROOM_BYTES), at, "cut off since the file was listed");
+  for (const size of [most + 1, CHUNK_BYTES + 10]) {
+    assert.equal(await endOf(Buffer.alloc(size)), at + size, "a lying disk");
+    assert.equal(await endOf(Buffer.concat([Buffer.from("torn"), Buffer.alloc(size)])), at + 4 + size, "a lying disk");
+  }
+});
+
+test("hazard: damage that zeros follow goes to the end of the file: how much of them was durable once nobody knows", async () => {
+  const groups = groupsOf([Buffer.from("first")]);
+  const bytes = Buffer.concat([groups, Buffer.alloc(1000)]);
+  for (const durable of [BASE + groups.length + 100, undefined]) {
+    const end = await scanning(bytes, (scanner) => scanner.damageEnd(groups.length, durable));
+    assert.equal(end, bytes.length);
+  }
 });

@@ -7,7 +7,7 @@
  */
 import { crc32c } from "../base/crc32c.ts";
 import type { DiskFile } from "../ports/disk.ts";
-import type { WalFile } from "./wal-file.ts";
+import { ROOM_BYTES, SMALL_GROUP_BYTES, type WalFile } from "./wal-file.ts";
 import {
   GROUP_HEADER_BYTES,
   type GroupHeader,
@@ -69,14 +69,43 @@ export class GroupScanner {
   /**
    * Where the bytes end that were torn off at `from`, a write that a crash interrupted: as far as the header there says that it was to
    * go, and up to the last whole group behind it. In a file that was another one before, what is behind that is as it was; otherwise
-   * all of it is torn.
+   * all of it is torn but room for groups.
    */
   async tornEnd(from: number): Promise<number> {
-    if (!(await this.wasOther(from))) return this.#sizeBytes;
+    let end = (await this.wasOther(from)) ? from : await this.#roomFrom(from);
     const torn = await this.#headerAt(from);
-    let end = torn !== undefined && this.#isOwn(torn, from) ? from + GROUP_HEADER_BYTES + torn.lengthBytes : from;
+    if (torn !== undefined && this.#isOwn(torn, from))
+      end = Math.max(end, from + GROUP_HEADER_BYTES + torn.lengthBytes);
     for await (const group of this.groupsFrom(await this.findGroup(from))) end = Math.max(end, group.end);
     return Math.min(end, this.#sizeBytes);
+  }
+
+  /**
+   * Where damage at `from` ends that has no whole group behind it: how far it goes nobody can tell, so it goes to the end. Not so in the
+   * last file of the log, of which `durable` is known: there it does not go over what the file held before.
+   */
+  async damageEnd(from: number, durable: number | undefined): Promise<number> {
+    if (durable === undefined || !(await this.wasOther(from))) return this.#sizeBytes;
+    return Math.min(this.#sizeBytes, durable - this.#file.base);
+  }
+
+  /** Whether all there is from `from` on is room for groups, or nothing. */
+  async isRoom(from: number): Promise<boolean> {
+    return (await this.#roomFrom(from)) === from;
+  }
+
+  /**
+   * Where, at `from` or behind it, room for groups begins: the zeros at the end of the file, unless there are more of them than room and
+   * a group that a disk did not get to write in it.
+   */
+  async #roomFrom(from: number): Promise<number> {
+    const mostBytes = ROOM_BYTES + SMALL_GROUP_BYTES;
+    const first = Math.max(from, this.#sizeBytes - mostBytes - 1);
+    await this.#fill(first, this.#sizeBytes - first); // less of it when the file was sealed meanwhile
+    const begin = first - this.#bufferAt;
+    const end = Math.min(this.#sizeBytes - this.#bufferAt, this.#bufferBytes);
+    const used = this.#buffer.subarray(begin, Math.max(begin, end)).findLastIndex((byte) => byte !== 0) + 1;
+    return used === 0 && this.#sizeBytes - first > mostBytes ? this.#sizeBytes : first + used;
   }
 
   /** The whole groups from the one at `first` on, whatever stands between them: each with where it ends in the file. */

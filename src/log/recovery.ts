@@ -5,7 +5,8 @@
  * Since writes overlap syncs, a crash can leave a later group whole behind a torn one; neither was acknowledged. So bad
  * bytes beyond every position that some group header states as durable are a torn tail: the log is cut there, later
  * groups included, and the cut bytes are kept aside in `<file>.cut`. Not so what a file that is written over held before: a torn group of such
- * a file whose header is not there either goes with that without a word, since nobody can tell the two apart. Bad bytes before a
+ * a file whose header is not there either goes with that without a word, since nobody can tell the two apart. Nor the zeros that small
+ * groups write ahead (`wal.ts`), up to as many as they can be. Bad bytes before a
  * stated durable position, or in any file but the last (a file is begun only when the one before is durable), are damage: what is
  * good on either side is kept, and the report says what is gone and whether state records may be. What says that bytes were
  * durable: headers of later groups, the snapshot that the replay starts from, and the index of the last file, written when it was
@@ -207,7 +208,7 @@ class Replay {
     };
   }
 
-  /** Bytes of a file that count: all but those of a torn tail, and what the file held before it was the log's. */
+  /** Bytes of a file that count: all but those of a torn tail, room for groups, and what the file held before it was the log's. */
   #keptBytes(listed: ListedFile): number {
     return this.#tail?.listed === listed ? this.#tail.cutAt : listed.sizeBytes;
   }
@@ -242,9 +243,7 @@ class Replay {
             break;
           }
         }
-        // With nothing whole behind it, how far it goes nobody can tell: to the end, unless that is what the file held before.
-        const hasOld = next === undefined && durable !== undefined && (await scanner.wasOther(at));
-        const to = next ?? (hasOld ? Math.min(sizeBytes, durable! - file.base) : sizeBytes);
+        const to = next ?? (await scanner.damageEnd(at, durable));
         this.#addDamage(file.name, toPosition(file.base + at), toPosition(file.base + to));
         at = to;
       }

@@ -10,6 +10,11 @@ import type { FileRange, LogFile } from "./log-file.ts";
 
 export const WAL_FOLDER = "wal";
 
+/** Beyond that what room saves is little beside the writing, and standing still for a write would take long. */
+export const SMALL_GROUP_BYTES = 16 * 1024;
+/** Zeros that a small group writes behind itself: for some twenty of one small request each. So much more takes next to no time. */
+export const ROOM_BYTES = 64 * 1024;
+
 const NAME = /^(\d{20})-([0-9a-f]{14})\.wal$/;
 
 export class WalFile implements LogFile {
@@ -25,6 +30,8 @@ export class WalFile implements LogFile {
   indexed = false;
   /** The name of the file that it is written over; until what that leaves behind the last group is cut off. */
   other: string | undefined;
+  /** Up to where, from its beginning, zeros were written ahead of the groups; until what is left of them is cut off. */
+  roomTo = 0;
   users = 0;
   readers = 0;
   freedAt: number | undefined;

@@ -88,3 +88,129 @@ test("a log goes on where it was left, whatever the disk wants from then on", as
     assert.ok(ran !== CRASHED);
   }
 });
+
+/** How many bytes the file that is written has on the disk, and up to where groups stand in it. */
+function openFile(simulation: Simulation, { store: { wal } }: OpenLog): { sizeBytes: number; usedBytes: number } {
+  return { sizeBytes: simulation.files().get(wal.file.name)!.length, usedBytes: wal.position - wal.file.base };
+}
+
+test("small groups write zeros ahead, which later ones take, and which the sealed file has no more", async () => {
+  const simulation = new Simulation({ seed: 1 });
+  const ran = await simulation.run(async (process) => {
+    const log = await openLog(process);
+    const place = placeIn(log.topic("t"));
+    const sizes = new Set<number>();
+    for (let count = 0; count < 60; count += 1) {
+      log.append(place, [{ value: Buffer.alloc(2000, count + 1) }]);
+      await log.flush();
+      const { sizeBytes, usedBytes } = openFile(simulation, log);
+      assert.ok(sizeBytes >= usedBytes && sizeBytes <= usedBytes + 64 * 1024);
+      sizes.add(sizeBytes);
+    }
+    assert.ok(sizes.size >= 2 && sizes.size <= 4, `the file grew ${sizes.size} times`);
+    const { name } = log.store.wal.file;
+    await log.roll();
+    const [sealed] = layOut(simulation.files()).slice(-1);
+    assert.equal(simulation.files().get(name)!.length, sealed!.end);
+  });
+  assert.ok(ran !== CRASHED);
+});
+
+test("the first group of a file and a large one write nothing ahead, nor does a small one within what is there", async () => {
+  const simulation = new Simulation({ seed: 1, alignmentBytes: 1 });
+  const ran = await simulation.run(async (process) => {
+    const log = await openLog(process);
+    const place = placeIn(log.topic("t"));
+    const small = async (): Promise<{ sizeBytes: number; usedBytes: number }> => {
+      log.append(place, [{ value: Buffer.alloc(1000, 1) }]);
+      await log.flush();
+      return openFile(simulation, log);
+    };
+    const first = await small();
+    assert.equal(first.sizeBytes, first.usedBytes);
+    const second = await small();
+    assert.equal(second.sizeBytes, second.usedBytes + 64 * 1024);
+    assert.equal((await small()).sizeBytes, second.sizeBytes);
+    log.append(place, [{ value: Buffer.alloc(MIB, 1) }]);
+    await log.flush();
+    const { sizeBytes, usedBytes } = openFile(simulation, log);
+    assert.equal(sizeBytes, usedBytes);
+  });
+  assert.ok(ran !== CRASHED);
+});
+
+test("no zeros are written ahead beyond where the disk has little left", async () => {
+  const simulation = new Simulation({ seed: 1 });
+  const ran = await simulation.run(async (process) => {
+    const log = await openLog(process);
+    const place = placeIn(log.topic("t"));
+    const { wal } = log.store;
+    const roomBytes = async (): Promise<number> => {
+      log.append(place, [{ value: Buffer.alloc(1000, 1) }]);
+      await log.flush();
+      const { sizeBytes, usedBytes } = openFile(simulation, log);
+      return sizeBytes - usedBytes;
+    };
+    await roomBytes();
+    wal.roomEnd = wal.position + 64 * 1024;
+    assert.equal(await roomBytes(), 0, "with the group it would be beyond");
+    wal.roomEnd = wal.position + 68 * 1024;
+    assert.equal(await roomBytes(), 64 * 1024);
+  });
+  assert.ok(ran !== CRASHED);
+});
+
+test("hazard: zeros that are written ahead go over no group, whichever write ends first", async () => {
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const simulation = new Simulation({ seed });
+    const ran = await simulation.run(async (process) => {
+      const log = await openLog(process);
+      const place = placeIn(log.topic("t"));
+      for (let count = 0; count < 200; count += 1) {
+        log.append(place, [{ value: Buffer.alloc(1500, count + 1) }]);
+        await new Promise<void>((resolve) => process.clock.schedule(0.3, resolve));
+      }
+      await log.flush();
+      const groups = layOut(simulation.files());
+      assert.equal(groups.flatMap(({ batches }) => batches).length, 200, `seed ${seed}`);
+    });
+    assert.ok(ran !== CRASHED);
+  }
+});
+
+test("hazard: zeros that are left by a kill are no torn tail, and the log goes on behind its last group", async () => {
+  for (const quickWrites of [true, false]) {
+    const simulation = new Simulation({ seed: 1, quickWrites });
+    for (let life = 0; life < 5; life += 1) {
+      const ran = await simulation.run(async (process) => {
+        const { opened, store, topic, append, flush } = await openLog(process);
+        assert.deepEqual([opened.report.damage, opened.report.cutBytes, opened.warnings], [[], 0, []]);
+        const place = placeIn(store.state.topic("t") ?? topic("t"));
+        assert.equal(place.partition.endOffset, life);
+        append(place, [{ value: "one" }]);
+        await flush();
+      });
+      assert.ok(ran !== CRASHED);
+      simulation.crash("kill");
+    }
+    assert.deepEqual(
+      [...simulation.files().keys()].filter((name) => name.endsWith(".cut")),
+      [],
+    );
+  }
+});
+
+test("with wal.sync=interval nothing is written ahead: no write waits for the file to be longer", async () => {
+  const simulation = new Simulation({ seed: 1 });
+  const ran = await simulation.run(async (process) => {
+    const log = await openLog(process, { "wal.sync": "interval" });
+    const place = placeIn(log.topic("t"));
+    for (let count = 0; count < 3; count += 1) {
+      log.append(place, [{ value: "one" }]);
+      await log.flush();
+      const { sizeBytes, usedBytes } = openFile(simulation, log);
+      assert.equal(sizeBytes, usedBytes);
+    }
+  });
+  assert.ok(ran !== CRASHED);
+});

@@ -8,6 +8,11 @@
  * Synced writes want to be aligned. So each group is filled up to the alignment, and so is a group's part of a block when
  * it goes on in the next block. Groups begin aligned then: blocks do, and so do files, at their offset 0.
  *
+ * A write that makes its file longer waits for the file system's journal as well, and keeps others of the file waiting. So a small
+ * group at the end of a file writes zeros behind itself, room for those that follow. Nothing behind it is begun before it is done, so
+ * that none of them is written over. What is left of the room is cut off when the file is sealed. The first group of a file takes none:
+ * a start needs no more of a disk that is full than it did. Nor is any taken where the disk has little left (`roomEnd`).
+ *
  * Write order and what a crash can leave:
  * 1. a file is created, or one that is of no more use gets its name (`recycled-files.ts`), and the name is synced, only after every
  *    earlier file is durable to its end;
@@ -32,9 +37,10 @@ import { DURATION_BOUNDS_MS, Histogram } from "../base/histogram.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import { type Disk, isMissing, type SyncedFile, type SyncedWrites } from "../ports/disk.ts";
 import { setBatchBaseOffset, setBatchLeaderEpoch, setBatchLogAppendTime } from "../protocol/record-batch.ts";
+import { BlockingWrites } from "./blocking-writes.ts";
 import type { Block, BlockCache } from "./blocks.ts";
 import type { RecycledFiles } from "./recycled-files.ts";
-import { WAL_FOLDER, WalFile } from "./wal-file.ts";
+import { ROOM_BYTES, SMALL_GROUP_BYTES, WAL_FOLDER, WalFile } from "./wal-file.ts";
 import {
   batchDataOffset,
   batchRecordBytes,
@@ -127,6 +133,8 @@ interface Handle {
 /** A group whose write has begun. */
 interface GroupWrite {
   readonly group: Group;
+  /** Zeros behind it. */
+  readonly room: Buffer | undefined;
   done: boolean;
 }
 
@@ -144,10 +152,13 @@ export class WalMetrics {
 
 export class Wal {
   readonly metrics = new WalMetrics();
+  /** Room for groups is taken up to this position and no further: whoever looks at the free disk says how far that may be. */
+  roomEnd = Number.POSITIVE_INFINITY;
   readonly #options: WalOptions;
   readonly #alignmentBytes: number;
   /** What stays free behind each record of a block, so that a filler always fits. */
   readonly #fillerRoomBytes: number;
+  readonly #blocking = new BlockingWrites();
   readonly #ready: Group[] = [];
   readonly #unsealed: WalFile[] = [];
   #gathering: Group | undefined;
@@ -163,6 +174,7 @@ export class Wal {
   readonly #undurableStates: Position[] = [];
   /** In order of position. */
   readonly #writes: GroupWrite[] = [];
+  #zeros: Buffer | undefined;
   #syncing = false;
   /** Positions up to here are synced without waiting for the interval. */
   #syncWanted: Position;
@@ -402,20 +414,22 @@ export class Wal {
     if (!this.#syncing && this.#durable < this.#syncWanted && this.#written > this.#durable) this.#startSync();
   }
 
-  /** A new file begins only when the old one is durable to its end. */
+  /** A new file begins only when the old one is durable to its end, and nothing behind room before that is there. */
   #mayWrite(group: Group): boolean {
+    const last = this.#writes.at(-1);
+    if (last?.room !== undefined && !last.done) return false;
     if (this.#handle?.file === group.file || this.#durable === group.position) return true;
     this.#syncWanted = group.position;
     return false;
   }
 
   #startWrite(group: Group): void {
-    const write: GroupWrite = { group, done: false };
+    const write: GroupWrite = { group, room: this.#roomFor(group), done: false };
     this.#writes.push(write);
     const { clock } = this.#options;
     const beganMs = clock.monotonicMs();
     this.metrics.groupBytes.observe(GROUP_HEADER_BYTES + group.lengthBytes);
-    this.#write(group).then(
+    this.#write(write).then(
       () => {
         this.metrics.writeMs.observe(clock.monotonicMs() - beganMs);
         write.done = true;
@@ -426,10 +440,38 @@ export class Wal {
     );
   }
 
-  async #write(group: Group): Promise<void> {
-    const handle = this.#handle?.file === group.file ? this.#handle : await this.#createFile(group.file);
+  async #write({ group, room }: GroupWrite): Promise<void> {
+    const { disk } = this.#handle?.file === group.file ? this.#handle : await this.#createFile(group.file);
     const parts = group.spans.map((span) => span.block.bytes.subarray(span.start, span.end));
-    await handle.disk.write(parts, group.position - group.file.base);
+    if (room !== undefined) parts.push(room);
+    const position = group.position - group.file.base;
+    await (this.#isSmall(group) ? this.#writeSmall(disk, parts, position) : disk.write(parts, position));
+  }
+
+  async #writeSmall(disk: SyncedFile, parts: readonly Buffer[], position: number): Promise<void> {
+    const { clock } = this.#options;
+    const beganMs = clock.monotonicMs();
+    const wasBlocking = disk.writeNow !== undefined && this.#writes.length === 1 && this.#blocking.mayBegin(beganMs);
+    if (wasBlocking) disk.writeNow!(parts, position);
+    else await disk.write(parts, position);
+    this.#blocking.ended({ beganMs, endedMs: clock.monotonicMs(), wasBlocking });
+  }
+
+  /** What a small group writes behind itself where its file ends: never in one that is written over, of which nobody asks where it does. */
+  #roomFor(group: Group): Buffer | undefined {
+    const { file } = group;
+    const end = group.position - file.base + GROUP_HEADER_BYTES + group.lengthBytes;
+    const isFirst = group.position === file.base;
+    if (!this.#isSmall(group) || isFirst || file.isClosed || file.other !== undefined) return undefined;
+    if (end <= file.roomTo || file.base + end + ROOM_BYTES > this.roomEnd) return undefined;
+    file.roomTo = end + ROOM_BYTES;
+    this.#zeros ??= this.#options.syncedWrites.allocate(ROOM_BYTES).fill(0);
+    return this.#zeros;
+  }
+
+  /** Where it is synced at once: otherwise nothing waits for it. */
+  #isSmall({ lengthBytes }: Group): boolean {
+    return this.#options.sync === "always" && GROUP_HEADER_BYTES + lengthBytes <= SMALL_GROUP_BYTES;
   }
 
   async #createFile(file: WalFile): Promise<Handle> {

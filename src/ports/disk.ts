@@ -84,6 +84,12 @@ export interface SyncedFile {
    * in time, and be done in any order.
    */
   write(parts: readonly Uint8Array[], position: number): Promise<void>;
+  /**
+   * As `write`, but the thread stands still until it is done: for a write that is quick, and that everybody who has anything to do
+   * waits for. Left out where a write takes more than one step.
+   * @throws IoError
+   */
+  writeNow?(parts: readonly Uint8Array[], position: number): void;
   /** Waits for the writes in flight; any later one is rejected (EBADF). Without effect when called again. */
   close(): Promise<void>;
 }

@@ -74,7 +74,7 @@ export class Files {
     this.#closed.push(file);
     void this.#enqueue(async () => {
       await writeFileIndex(this.#options.disk, file);
-      if (file.other !== undefined) await this.#cutOff(file);
+      if (file.other !== undefined || file.roomTo > file.end - file.base) await this.#cutOff(file);
       this.indexed();
       const since = file.end - (this.#snapshots[0]?.position ?? 0);
       if (since >= this.#options.state.broker["snapshot.interval.bytes"]) await this.#snapshot();
@@ -193,12 +193,13 @@ export class Files {
     return isBelow && isUnused(file) && file.freedAt !== undefined && this.isForgotten(file.freedAt);
   }
 
-  /** What the file held before it was the log's is of no use to anybody. Nothing depends on this: the index tells where the file ends. */
+  /** What the file held before it was the log's, and room that no group has taken, is of no use to anybody. Nothing depends on this: the index tells where the file ends. */
   async #cutOff(file: WalFile): Promise<void> {
     const open = await this.#options.disk.open(file.name, "readWrite");
     await open.truncate(file.end - file.base);
     await open.close();
     file.other = undefined;
+    file.roomTo = 0;
   }
 
   async #removeUnused(): Promise<void> {

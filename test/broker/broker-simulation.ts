@@ -36,6 +36,8 @@ export interface BrokerOptions {
   /** As given with `--set`. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly disk?: Partial<DiskFaults>;
+  /** As of the simulation. */
+  readonly quickWrites?: boolean;
   /** What becomes of storage workers at each of their disk operations. */
   readonly workerFate?: (operation: number) => WorkerFate;
   /** Puts something between the broker and its disk. */
@@ -72,9 +74,9 @@ export class BrokerLives {
   readonly #options: BrokerOptions;
 
   constructor(options: BrokerOptions = {}) {
-    const { seed = 1, disk } = options;
+    const { seed = 1, disk = {}, quickWrites } = options;
     this.#options = options;
-    this.simulation = new Simulation(disk === undefined ? { seed } : { seed, disk });
+    this.simulation = new Simulation({ seed, disk, ...(quickWrites === undefined ? {} : { quickWrites }) });
   }
 
   /** Starts a broker, runs `scenario`, and ends it: in good order, or as `kill -9` or a power loss does. */

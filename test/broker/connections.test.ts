@@ -427,7 +427,7 @@ test("what waits to be synced is bounded: beyond wal.max.pending.bytes producers
         // Each connection is held back behind the request that went beyond.
         assert.ok(most > 1_048_576 && most < 1_048_576 + clients.length * 901_000, `${most} bytes`);
       },
-      { seed, settings },
+      { seed, settings, quickWrites: false },
     );
   }
 });

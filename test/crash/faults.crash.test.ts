@@ -156,9 +156,9 @@ describe("a full disk", () => {
     for (let seed = 1; seed <= 20; seed++) {
       const world = new World({ seed });
       const client = new ScriptedClient(world);
+      setFaults(world, { capacityBytes: 20_000 });
       await world.start();
       const place = (await client.createTopic("orders")).partitions[0]!;
-      setFaults(world, { capacityBytes: 20_000 });
       for (let count = 0; world.alive; count++) {
         await client.produce(place, Buffer.alloc(3_000, count)).catch(toleratesDeath);
       }

@@ -50,10 +50,11 @@ function assertCaught(sign: Sign | undefined, signs: readonly Sign[]): void {
 
 const isSegment = (name: string): boolean => name.endsWith(".segment");
 
-/** `disk`, on which removing what is gone already is no failure. */
+/** `disk`, on which it is no failure to remove what is gone already, or to keep it under another name. */
 function tolerant(disk: Disk): Disk {
   return wrapped(disk, {
     remove: (name) => disk.remove(name).catch(ignoreMissing),
+    rename: (from, to) => disk.rename(from, to).catch(ignoreMissing),
     discard: (name) => disk.discard(name).catch(ignoreMissing),
   });
 }

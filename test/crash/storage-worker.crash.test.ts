@@ -10,8 +10,8 @@ describe("the storage worker, at every one of its disk operations,", () => {
       for (const seed of seeds(1)) {
         const { plays, counts } = await loseWorkerAtEveryOperation(seed, fate, isSoak ? 1 : fate === "crashes" ? 2 : 3);
         context.diagnostic(`${plays} plays: ${JSON.stringify(counts)}`);
-        // One that hangs when its work is done is noticed with the next job, if there is one.
-        assert.ok(counts.workerDeaths >= plays * 0.75, "workers are lost");
+        // One that hangs when its work is done is noticed with the next job, if there is one; after the last wait of a play, never.
+        assert.ok(counts.workerDeaths >= plays * (fate === "hangs" ? 0.6 : 0.75), "workers are lost");
         assert.ok(counts.conversions >= 8 * plays, "files become segments in each play");
         assert.ok(counts.merges >= plays, "segments are merged in each play");
         assert.ok(counts.orphans > 0, "some deaths leave orphans");

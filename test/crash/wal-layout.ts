@@ -30,7 +30,7 @@ const FILLER = 0;
 
 /**
  * All groups of all files, in order. The files must be intact, but for a group at the end that is not all there, and for what a
- * file held before it was written over.
+ * file held before it was written over, or zeros for groups to come.
  */
 export function layOut(files: ReadonlyMap<string, Buffer>): LaidOutGroup[] {
   const names = [...files.keys()].filter((name) => name.endsWith(".wal")).sort();
@@ -45,7 +45,8 @@ function layOutFile(file: string, bytes: Buffer): LaidOutGroup[] {
     const isGroup = bytes.readUInt16LE(at) === 0xca7e && bytes[at + 2] === GROUP;
     const position = isGroup ? Number(bytes.readBigUInt64LE(at + 12)) : -1;
     if (position !== base + at) {
-      if (at === 0 || (bytes[3]! & WAS_OTHER) === 0) throw new Error(`${file} has no group at ${at}`);
+      const isRoom = bytes.subarray(at).every((byte) => byte === 0);
+      if (at === 0 || ((bytes[3]! & WAS_OTHER) === 0 && !isRoom)) throw new Error(`${file} has no group at ${at}`);
       return groups;
     }
     const durablePosition = Number(bytes.readBigUInt64LE(at + 28));

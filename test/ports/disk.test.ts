@@ -179,6 +179,24 @@ for (const backend of BACKENDS) {
       await fails(file.write([part(0, 1)], 0), "fatal", "EBADF");
     });
 
+    test("writes standing still what can be read back, where that can be done, and only by that handle", async (disk) => {
+      await disk.makeFolder("wal");
+      const writes = await disk.syncedWrites("wal");
+      const unit = Math.max(writes.alignmentBytes, 64);
+      const memory = writes.allocate(2 * unit);
+      memory.fill("a", 0, unit).fill("b", unit);
+      const file = await writes.create("wal/log");
+      if (file.writeNow === undefined) return file.close();
+      file.writeNow([memory.subarray(unit), memory.subarray(0, unit)], unit);
+      file.writeNow([memory.subarray(0, unit)], 0);
+      const reader = await disk.open("wal/log", "read");
+      assert.equal(await textOf(reader), ["a", "b", "a"].map((letter) => letter.repeat(unit)).join(""));
+      await reader.close();
+      await file.close();
+      const late = (): void => file.writeNow!([memory.subarray(0, unit)], 0);
+      assert.throws(late, (error) => error instanceof IoError && error.code === "EBADF");
+    });
+
     test("writes over a file that gets another name, which keeps what is not written over", async (disk) => {
       await disk.makeFolder("wal");
       const writes = await disk.syncedWrites("wal");

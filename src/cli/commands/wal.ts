@@ -58,6 +58,7 @@ async function writeRecords(output: Output, input: WalInput, item: WalItem): Pro
     case "filler":
     case "cut":
     case "old":
+    case "room":
     case "segment":
     case "range":
     case "padding":
