@@ -445,33 +445,31 @@ export class Wal {
     const parts = group.spans.map((span) => span.block.bytes.subarray(span.start, span.end));
     if (room !== undefined) parts.push(room);
     const position = group.position - group.file.base;
-    await (this.#isSmall(group) ? this.#writeSmall(disk, parts, position) : disk.write(parts, position));
-  }
-
-  async #writeSmall(disk: SyncedFile, parts: readonly Buffer[], position: number): Promise<void> {
-    const { clock } = this.#options;
+    const sizeBytes = GROUP_HEADER_BYTES + group.lengthBytes;
+    const { clock, sync } = this.#options;
     const beganMs = clock.monotonicMs();
-    const wasBlocking = disk.writeNow !== undefined && this.#writes.length === 1 && this.#blocking.mayBegin(beganMs);
+    const mayBlock = disk.writeNow !== undefined && sync === "always" && this.#writes.length === 1;
+    const wasBlocking = mayBlock && this.#blocking.mayBegin({ nowMs: beganMs, sizeBytes });
     if (wasBlocking) disk.writeNow!(parts, position);
     else await disk.write(parts, position);
-    this.#blocking.ended({ beganMs, endedMs: clock.monotonicMs(), wasBlocking });
+    this.#blocking.ended({ sizeBytes, beganMs, endedMs: clock.monotonicMs(), wasBlocking });
   }
 
-  /** What a small group writes behind itself where its file ends: never in one that is written over, of which nobody asks where it does. */
+  /**
+   * What a small group writes behind itself where its file ends, if it is synced at once: otherwise nothing waits for it. Never in a file
+   * that is written over, of which nobody asks where it ends.
+   */
   #roomFor(group: Group): Buffer | undefined {
     const { file } = group;
-    const end = group.position - file.base + GROUP_HEADER_BYTES + group.lengthBytes;
+    const sizeBytes = GROUP_HEADER_BYTES + group.lengthBytes;
+    if (this.#options.sync !== "always" || sizeBytes > SMALL_GROUP_BYTES) return undefined;
     const isFirst = group.position === file.base;
-    if (!this.#isSmall(group) || isFirst || file.isClosed || file.other !== undefined) return undefined;
+    if (isFirst || file.isClosed || file.other !== undefined) return undefined;
+    const end = group.position - file.base + sizeBytes;
     if (end <= file.roomTo || file.base + end + ROOM_BYTES > this.roomEnd) return undefined;
     file.roomTo = end + ROOM_BYTES;
     this.#zeros ??= this.#options.syncedWrites.allocate(ROOM_BYTES).fill(0);
     return this.#zeros;
-  }
-
-  /** Where it is synced at once: otherwise nothing waits for it. */
-  #isSmall({ lengthBytes }: Group): boolean {
-    return this.#options.sync === "always" && GROUP_HEADER_BYTES + lengthBytes <= SMALL_GROUP_BYTES;
   }
 
   async #createFile(file: WalFile): Promise<Handle> {

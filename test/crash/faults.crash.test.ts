@@ -51,6 +51,7 @@ describe("a full disk", () => {
     await client.produce(doomed.partitions[0]!, Buffer.alloc(50_000));
     await world.pass(100); // a file of its own
     await client.produce(orders, "there is room");
+    await world.pass(2_000); // everything has its place
     const usedBytes = [...world.simulation.files().values()].reduce((sum, { length }) => sum + length, 0);
     setFaults(world, { capacityBytes: usedBytes + FREE - 1 });
     await world.pass(2_000);
