@@ -1,5 +1,6 @@
 /** What `chronik storage` tells of a data folder: which offsets lie in which tier, and what each file is there for. */
 import { isReadFailure } from "../log/corruption.ts";
+import { NEXT_INDEX } from "../log/file-index.ts";
 import type { FileRange } from "../log/log-file.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { isRecycled } from "../log/recycled-files.ts";
@@ -140,7 +141,7 @@ const ASIDE = /^(wal\/.*\.cut|snapshot\/.*\.damaged)$/;
 const NEXT_SNAPSHOT = `${SNAPSHOT_FOLDER}/next.tmp`;
 
 function kindOf(name: string, ownIndexes: ReadonlySet<string>): OtherFile["kind"] {
-  if (ownIndexes.has(name)) return "index";
+  if (ownIndexes.has(name) || name === NEXT_INDEX) return "index";
   if (SNAPSHOT.test(name) || name === NEXT_SNAPSHOT) return "snapshot";
   if (isRecycled(name)) return "recycled";
   return ASIDE.test(name) ? "aside" : "unknown";

@@ -340,6 +340,34 @@ test("a file under the name of another is damage from its first byte on, not a t
   assert.deepEqual(problemsOf((await check(folder))[0]), [], "under no name of a WAL file it tells itself what it is");
 });
 
+test("the last file may have got its name and not been written over yet", async () => {
+  const first = everything();
+  const other = everything(new WalFileBuilder({ base: first.end + 512, incarnation: 9 }));
+  const folder = folderOf(first);
+  const name = new WalFileBuilder({ base: first.end, incarnation: 9 }).name;
+  folder.files.set(name, other.bytes);
+  assert.deepEqual((await check(folder)).map(problemsOf), [[], []]);
+  const kinds: string[] = [];
+  for await (const { kind, bytes } of (await openWalIn(folder, name, name)).items()) kinds.push(`${kind} ${bytes}`);
+  assert.deepEqual(kinds, [`old ${other.bytes.length}`]);
+});
+
+test("what a file held before ends where its index says, when the file that went on from there is gone", async () => {
+  const before = new WalFileBuilder({ base: 2 ** 20 }).group([{ fillerBytes: 4000 }]);
+  const file = new WalFileBuilder().group([{ batch: batch(0, ["a"]) }], { wasOther: true });
+  const later = new WalFileBuilder({ base: file.end + 512 }).group([{ batch: batch(1, ["b"]) }]);
+  const folder = folderOf(file, later);
+  await file.seal(folder);
+  folder.files.set(file.name, Buffer.concat([file.bytes, before.bytes.subarray(file.bytes.length)]));
+  assert.deepEqual((await check(folder)).map(problemsOf), [[], []]);
+  folder.files.delete(file.indexName);
+  assert.deepEqual(
+    (await check(folder)).map(problemsOf),
+    [["no whole group, possibly with state records"], []],
+    "canary",
+  );
+});
+
 test("more damage than anybody reads is counted, not kept", async () => {
   const builder = new WalFileBuilder();
   for (let n = 0; n < 300; n += 1) builder.group([{ batch: batch(300 - n, ["x"]) }]);

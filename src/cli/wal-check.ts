@@ -218,8 +218,7 @@ class FileCheck {
     if (index === undefined) return "none";
     const place = { at: sizeBytes, bytes: 0 };
     if (index === "broken") {
-      const advice = "the broker that seals the file now is writing it, or the next start will";
-      this.#addProblem(place, `its index is not whole: ${advice}`);
+      this.#addProblem(place, "its index is not whole: a broker finds again in the file what it needs of it");
       return "damaged";
     }
     const isWhole = this.#problemCount === 0;

@@ -8,7 +8,8 @@
  *
  * What is no group at the end of the log is a torn tail or damage, by the rule of recovery (`recovery.ts`). The end of the
  * log is a file with neither an index nor a later file beside it. What only a snapshot knows to be durable is not looked
- * at, so that a tail may be called torn that a start would call damaged.
+ * at, so that a tail may be called torn that a start would call damaged. Elsewhere a file ends where the next one begins, or where its
+ * index says: of the files in between, one may be of no more use and gone.
  *
  * Memory: one chunk, or one group when that is larger.
  */
@@ -106,7 +107,7 @@ async function examine(disk: DiskFile, folder: WalFolder, name: string, path: st
   const named = parseWalFileName(name);
   // A later file and an index appear when this one is complete: whoever asks for its size afterwards sees all of it.
   const index = named === undefined ? undefined : await readIndex(folder, new WalFile(named.base, named.incarnation));
-  const next = named === undefined ? undefined : await nextBase(folder, named.base);
+  const { next, isFirst } = named === undefined ? ALONE : await placeAmong(folder, named.base);
   await disk.read(Buffer.alloc(1), 0); // tells a folder from a file
   const sizeBytes = await disk.sizeBytes();
   const close = (): Promise<void> => disk.close();
@@ -117,7 +118,7 @@ async function examine(disk: DiskFile, folder: WalFolder, name: string, path: st
   if (log === "records") return { ...input, log: undefined, items: () => recordItems(disk, sizeBytes) };
   const knownDurable = typeof index === "object" ? index.end : 0;
   const limit = next === undefined ? sizeBytes : Math.min(sizeBytes, next - log.base);
-  const extent = { sizeBytes, limit, isLast: next === undefined, knownDurable };
+  const extent = { sizeBytes, limit, isFirst, isLast: next === undefined, knownDurable };
   return { ...input, log, items: () => groupItems(disk, log, extent) };
 }
 
@@ -152,17 +153,27 @@ async function readIndex(folder: WalFolder, file: WalFile): Promise<WalInput["in
   }
 }
 
-/** Where the next file in the folder begins. */
-async function nextBase(folder: WalFolder, base: number): Promise<number | undefined> {
+/** Where a file stands in the log. */
+interface PlaceInLog {
+  /** Where the next file begins. */
+  readonly next: number | undefined;
+  readonly isFirst: boolean;
+}
+
+const ALONE: PlaceInLog = { next: undefined, isFirst: true };
+
+async function placeAmong(folder: WalFolder, base: number): Promise<PlaceInLog> {
   const names = await folder.list("");
-  const later = names.map((name) => parseWalFileName(name)?.base ?? 0).filter((other) => other > base);
-  return later.length === 0 ? undefined : later.reduce<number>((least, each) => Math.min(least, each), Infinity);
+  const bases = names.map((name) => parseWalFileName(name)?.base ?? base);
+  const next = bases.reduce((least, other) => (other > base ? Math.min(least, other) : least), Infinity);
+  return { next: next === Infinity ? undefined : next, isFirst: bases.every((other) => other >= base) };
 }
 
 interface Extent {
   readonly sizeBytes: number;
   /** Where the next file begins: what lies behind it counts no more. */
   readonly limit: number;
+  readonly isFirst: boolean;
   /** Whether no later file says that this one was durable to its end. */
   readonly isLast: boolean;
   readonly knownDurable: number;
@@ -171,11 +182,12 @@ interface Extent {
 async function* groupItems(
   disk: DiskFile,
   { base, incarnation }: { readonly base: number; readonly incarnation: number },
-  { sizeBytes, limit, isLast, knownDurable }: Extent,
+  { sizeBytes, limit, isFirst, isLast, knownDurable }: Extent,
 ): AsyncGenerator<WalItem, void, void> {
   const file = new WalFile(toPosition(base), incarnation);
   const scanner = new GroupScanner(file, disk, limit);
-  const stranger = await strangerAt(disk, limit, { base, incarnation });
+  // With files before it and none behind it, it may be one to be written over to which nothing was written yet.
+  const stranger = isLast && !isFirst ? undefined : await strangerAt(disk, limit, { base, incarnation });
   let durable: number | undefined;
   let at = 0;
   while (at < limit) {
@@ -195,16 +207,17 @@ async function* groupItems(
         return;
       }
     }
+    if (next === undefined && knownDurable > 0 && base + at >= knownDurable) break;
     const bytes = (next ?? (await scanner.damageEnd(at, durable))) - at;
     yield { kind: "damage", at, bytes, what: (at === 0 ? stranger : undefined) ?? "no whole group" };
     at += bytes;
   }
-  const missing = knownDurable - base - limit;
-  if (missing > 0) yield { kind: "damage", at: limit, bytes: missing, what: "missing, by what its index says" };
-  if (limit < sizeBytes) {
-    const rest = await restAt(limit, new GroupScanner(file, disk, sizeBytes));
-    const isCut = rest === "old" && !(await scanner.wasOther(limit));
-    yield { kind: isCut ? "cut" : rest, at: limit, bytes: sizeBytes - limit };
+  const missing = knownDurable - base - at;
+  if (missing > 0) yield { kind: "damage", at, bytes: missing, what: "missing, by what its index says" };
+  if (at < sizeBytes) {
+    const rest = await restAt(at, new GroupScanner(file, disk, sizeBytes));
+    const isCut = rest === "old" && !(await scanner.wasOther(at));
+    yield { kind: isCut ? "cut" : rest, at, bytes: sizeBytes - at };
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import path from "node:path";
 import { test } from "node:test";
 import { CRASHED, type SimProcess, Simulation } from "../../sim/simulation.ts";
 import { compatBytes } from "../../test/compat-data/read.ts";
@@ -7,7 +8,7 @@ import { type Uuid, uuidFromBytes } from "../base/uuid.ts";
 import type { Disk } from "../ports/disk.ts";
 import { BatchIndex, type BatchRow, BYTES_PER_ROW } from "./batch-index.ts";
 import { CorruptionError } from "./corruption.ts";
-import { readFileDirectory, readStoredIndex, writeFileIndex } from "./file-index.ts";
+import { NEXT_INDEX, readFileDirectory, readStoredIndex, writeFileIndex } from "./file-index.ts";
 import type { FileRange } from "./log-file.ts";
 import { WAL_FOLDER, WalFile } from "./wal-file.ts";
 
@@ -131,13 +132,33 @@ test("the index of a file without batches has an empty directory", async () => {
   });
 });
 
-test("half an index that a crash has left is written anew", async () => {
+test("what a crash has left of one is in nobody's way", async () => {
   await inSimulation(async ({ disk }) => {
     const file = sealedFile({ 0: ROWS_0 });
-    await replaceBytes(disk, file.indexName, Buffer.alloc(5000, 7));
+    for (const name of [NEXT_INDEX, file.indexName]) await replaceBytes(disk, name, Buffer.alloc(5000, 7));
     await writeFileIndex(disk, file);
     assert.equal((await readFileDirectory(disk, file))?.rows.length, 1);
+    assert.deepEqual(await disk.list(WAL_FOLDER), [path.basename(file.indexName)]);
   });
+});
+
+test("whatever fails while it is written, under its name it is whole or not there", async () => {
+  let operations = 0;
+  await inSimulation(async ({ disk }) => {
+    const before = disk.operations;
+    await writeFileIndex(disk, sealedFile({ 0: ROWS_0, 7: ROWS_7 }));
+    operations = disk.operations - before;
+  });
+  assert.ok(operations > 0);
+  for (let at = 1; at <= operations; at += 1) {
+    await inSimulation(async ({ disk }) => {
+      const file = sealedFile({ 0: ROWS_0, 7: ROWS_7 });
+      disk.failAt(disk.operations + at, "EIO");
+      await assert.rejects(writeFileIndex(disk, file), { code: "EIO" });
+      const isThere = (await disk.list(WAL_FOLDER)).includes(path.basename(file.indexName));
+      assert.equal((await readFileDirectory(disk, file))?.rows.length, isThere ? 2 : undefined);
+    });
+  }
 });
 
 test("damaged rows are reported with file and place, and never read", async () => {

@@ -10,9 +10,9 @@
  *     footer, 44 bytes: base u64, end u64, incarnation u64, directory at u64, directory rows u32, crc u32 of the directory
  *                and the footer before it, magic u32
  *
- * Write order: the whole file, sync, then the folder. Nothing refers to it before that, so a crash can leave half an
- * index behind that nobody reads: recovery replays every file from the snapshot on and writes its index anew, and a
- * snapshot is published only when the index of every file before it is durable.
+ * Write order: the whole file under a temporary name, sync, rename, sync the folder. Nothing refers to it before that: recovery
+ * replays every file from the snapshot on and writes its index anew, and a snapshot is published only when the index of every
+ * file before it is durable.
  */
 import { crc32c } from "../base/crc32c.ts";
 import { type Disk, type DiskFile, ignoreMissing, isMissing } from "../ports/disk.ts";
@@ -25,6 +25,8 @@ const INDEX_MAGIC = 0x58494843; // "CHIX"
 const FOOTER_BYTES = 44;
 const DIRECTORY_ROW_BYTES = 68;
 const WRITE_CHUNK_BYTES = 1024 * 1024;
+/** They are written one after the other. */
+export const NEXT_INDEX = `${WAL_FOLDER}/next.tmp`;
 
 /** A partition's row in the directory: what the file holds of it. */
 export interface DirectoryRow {
@@ -44,8 +46,8 @@ export interface FileDirectory {
 
 /** Writes the index of a sealed file and makes it durable. Ranges then carry where their rows are. */
 export async function writeFileIndex(disk: Disk, file: WalFile): Promise<void> {
-  await disk.remove(file.indexName).catch(ignoreMissing);
-  const target = await disk.create(file.indexName);
+  await disk.remove(NEXT_INDEX).catch(ignoreMissing);
+  const target = await disk.create(NEXT_INDEX);
   let at = 0;
   let chunk: Buffer[] = [];
   let chunkBytes = 0;
@@ -72,6 +74,7 @@ export async function writeFileIndex(disk: Disk, file: WalFile): Promise<void> {
   await flush();
   await target.sync();
   await target.close();
+  await disk.rename(NEXT_INDEX, file.indexName);
   await disk.syncFolder(WAL_FOLDER);
   file.ranges.forEach((range, row) => {
     range.stored = stored[row];

@@ -3,7 +3,8 @@
  *
  * Appending is synchronous and only gathers bytes in memory. Groups then go to disk in order, each with one synced write:
  * two are under way while a third gathers, so the device always has work and a group is as large as the device is slow.
- * No timers: a group is closed when the input that had already arrived was handled and the writer is free.
+ * No timers: a group is closed when the input that had already arrived was handled and the writer is free. While the disk is quick
+ * the deciding thread makes a write itself, and stands still until it is done (`blocking-writes.ts`).
  *
  * Synced writes want to be aligned. So each group is filled up to the alignment, and so is a group's part of a block when
  * it goes on in the next block. Groups begin aligned then: blocks do, and so do files, at their offset 0.

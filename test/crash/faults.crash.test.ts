@@ -68,20 +68,24 @@ describe("a full disk", () => {
   });
 
   it("hazard: it is filled faster than it is looked at", async () => {
-    const world = new World({ seed: 1, settings });
-    const client = new ScriptedClient(world);
-    setFaults(world, { capacityBytes: 4 * FREE });
-    await world.start();
-    const place = (await client.createTopic("orders")).partitions[0]!;
-    let errorCode: number = ErrorCode.NONE;
-    for (let count = 0; errorCode === ErrorCode.NONE; count++) {
-      const batch = client.batch(place, [{ value: Buffer.alloc(5_000, count) }]);
-      errorCode = await client.send(batch);
-      if (errorCode !== ErrorCode.NONE) batch.fate = "refused";
+    // Between two looks a file of the log may be written, and another one become a segment.
+    const floor = 2 * FREE;
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const world = new World({ seed, settings: { ...settings, "wal.min.free.bytes": `${floor}` } });
+      const client = new ScriptedClient(world);
+      setFaults(world, { capacityBytes: 4 * floor });
+      await world.start();
+      const place = (await client.createTopic("orders")).partitions[0]!;
+      let errorCode: number = ErrorCode.NONE;
+      for (let count = 0; errorCode === ErrorCode.NONE; count++) {
+        const batch = client.batch(place, [{ value: Buffer.alloc(5_000, count) }]);
+        errorCode = await client.send(batch);
+        if (errorCode !== ErrorCode.NONE) batch.fate = "refused";
+      }
+      assert.equal(errorCode, ErrorCode.KAFKA_STORAGE_ERROR);
+      assert.ok(world.alive);
+      await world.verify();
     }
-    assert.equal(errorCode, ErrorCode.KAFKA_STORAGE_ERROR);
-    assert.ok(world.alive);
-    await world.verify();
   });
 
   it("gives up the files that it keeps to be written over before it refuses anybody", async () => {

@@ -194,6 +194,10 @@ export class MemoryFolder {
         return this.#file(plain(name));
       },
       remove: async (name) => void this.files.delete(plain(name)),
+      rename: async (from, to) => {
+        this.files.set(plain(to), this.files.get(plain(from))!);
+        this.files.delete(plain(from));
+      },
       syncFolder: async () => undefined,
     };
     return disk as Disk;
