@@ -22,6 +22,11 @@ var POOL_THREADS = 8;
  */
 var SEMI_SPACE_OPTION = "--max-semi-space-size=8";
 var GROWING_OPTION = "--heap-growing-percent=50";
+/**
+ * One thread to help V8 with collecting garbage and compiling, in place of four: they keep processors that the deciding thread waits
+ * for (docs/decisions/0019-time-slices.md).
+ */
+var HELPERS_OPTION = "--v8-pool-size=1";
 /** Of the C library: its memory in two parts in place of one for each of a dozen threads, of which 2 MB less lie idle. */
 var ARENAS = "2";
 /** In the environment of a process that was started anew with them. */
@@ -44,7 +49,7 @@ if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR_MIN) {
 }
 
 // A broker runs long enough to be worth it.
-if (process.argv[2] === "start" || process.argv[2] === "standalone") saveMemory();
+if (process.argv[2] === "start" || process.argv[2] === "standalone") startAnew();
 
 // The pool's size is read when its first thread starts, and no thread has started yet.
 if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = String(POOL_THREADS);
@@ -63,13 +68,20 @@ void import(url.pathToFileURL(inClone ? source : compiled).href).then(function r
 });
 
 /**
- * V8 takes the first of the options only when it starts, so Node.js is started once more, in the same process: 0.03 s. Not where
- * whoever started it has chosen a size, nor where it cannot be: on Windows, and with a channel to a parent, which would be lost.
+ * Some options are only taken at a start, so Node.js is started once more, in the same process: 0.03 s. Without those that whoever
+ * started it has chosen; and not where it cannot be: on Windows, and with a channel to a parent, which would be lost.
  */
-function saveMemory() {
+function startAnew() {
   v8.setFlagsFromString(GROWING_OPTION);
-  var given = process.execArgv.concat(process.env.NODE_OPTIONS || "").join(" ");
-  if (/--max[-_]semi[-_]space[-_]size/.test(given) || process.env[STARTED_ANEW] !== undefined) return;
+  if (process.env[STARTED_ANEW] !== undefined) return;
+  var given = process.execArgv
+    .concat(process.env.NODE_OPTIONS || "")
+    .join(" ")
+    .replace(/_/g, "-");
+  var options = [SEMI_SPACE_OPTION, HELPERS_OPTION].filter(function isNotGiven(option) {
+    return given.indexOf(option.split("=")[0]) === -1;
+  });
+  if (options.length === 0) return;
   if (process.platform === "win32" || process.channel || typeof process.execve !== "function") return;
   if (!fs.existsSync(process.execPath)) return; // replaced by an upgrade: the call would end the process
   process.env[STARTED_ANEW] = "1";
@@ -77,11 +89,11 @@ function saveMemory() {
   try {
     process.execve(
       process.execPath,
-      [process.execPath, SEMI_SPACE_OPTION].concat(process.execArgv, process.argv.slice(1)),
+      [process.execPath].concat(options, process.execArgv, process.argv.slice(1)),
       process.env,
     );
   } catch {
-    // Then with more memory.
+    // Then with more memory, and more threads.
   }
 }
 
