@@ -7,6 +7,7 @@ import { type RunningBroker, startBroker } from "./broker/start.ts";
 import type { BrokerSettings } from "./config/load.ts";
 import type { Scrape } from "./http/metrics/metric.ts";
 import { lockDataFolder } from "./io/data-folder-lock.ts";
+import { trimHeap } from "./io/huge-pages.ts";
 import { ioError } from "./io/io-error.ts";
 import { createNodeClock } from "./io/node-clock.ts";
 import { createNodeDisk } from "./io/node-disk.ts";
@@ -27,6 +28,8 @@ const PROGRESS_EVERY_MS = 1_000;
 const WORKER_HEAP_MEGABYTES = 512;
 /** Of the thread that reads for those who catch up: it remembers nothing. */
 const READER_HEAP_MEGABYTES = 32;
+/** How often memory that is not in use goes back to the system. */
+const TRIM_EVERY_MS = 5_000;
 const MIB = 1024 * 1024;
 
 /** Runs a broker until SIGTERM or SIGINT. Rejects when it cannot start; a failure later ends the process with 1. */
@@ -90,6 +93,11 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  const trim = (): void => {
+    trimHeap();
+    clock.schedule(TRIM_EVERY_MS, trim);
+  };
+  clock.schedule(TRIM_EVERY_MS, trim);
 
   const http = await serve({ settings, running, clock, log, ready: () => !stopping });
   const [address] = running.addresses;

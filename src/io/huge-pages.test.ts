@@ -97,3 +97,20 @@ test("whatever goes wrong with asking, memory is as any other, and warnings go o
     mocked.mock.restore();
   }
 });
+
+test("what was freed goes back to the system, though what was allocated last is in use", { skip }, async () => {
+  const { trimHeap } = await fresh("trim");
+  const { functions } = ffi!.dlopen(null, {
+    malloc: { return: "pointer", arguments: ["uint64"] },
+    memset: { return: "pointer", arguments: ["pointer", "int32", "uint64"] },
+    free: { return: "void", arguments: ["pointer"] },
+  });
+  const pieceBytes = 64n * 1024n; // of the C library's heap; larger ones may be mapped one by one
+  const pieces = Array.from({ length: 512 }, () => functions.malloc(pieceBytes));
+  for (const piece of pieces) functions.memset(piece, 1, pieceBytes);
+  for (const piece of pieces.slice(0, -1)) functions.free(piece);
+  const before = process.memoryUsage.rss();
+  trimHeap();
+  assert.ok(before - process.memoryUsage.rss() > 16 * MIB);
+  functions.free(pieces.at(-1)!);
+});
