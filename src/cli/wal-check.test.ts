@@ -341,15 +341,21 @@ test("a file under the name of another is damage from its first byte on, not a t
 });
 
 test("the last file may have got its name and not been written over yet", async () => {
-  const first = everything();
-  const other = everything(new WalFileBuilder({ base: first.end + 512, incarnation: 9 }));
+  const other = everything();
+  const first = everything(new WalFileBuilder({ base: 2 ** 20 }));
   const folder = folderOf(first);
-  const name = new WalFileBuilder({ base: first.end, incarnation: 9 }).name;
+  const { name } = new WalFileBuilder({ base: first.end, incarnation: 9 });
   folder.files.set(name, other.bytes);
   assert.deepEqual((await check(folder)).map(problemsOf), [[], []]);
   const kinds: string[] = [];
   for await (const { kind, bytes } of (await openWalIn(folder, name, name)).items()) kinds.push(`${kind} ${bytes}`);
   assert.deepEqual(kinds, [`old ${other.bytes.length}`]);
+  folder.files.set(name, everything(new WalFileBuilder({ base: 2 ** 21 })).bytes);
+  assert.match(
+    problemsOf((await check(folder))[1])[0]!,
+    /^of another file than its name says/,
+    "canary: of what came later",
+  );
 });
 
 test("what a file held before ends where its index says, when the file that went on from there is gone", async () => {

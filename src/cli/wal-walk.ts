@@ -186,8 +186,9 @@ async function* groupItems(
 ): AsyncGenerator<WalItem, void, void> {
   const file = new WalFile(toPosition(base), incarnation);
   const scanner = new GroupScanner(file, disk, limit);
-  // With files before it and none behind it, it may be one to be written over to which nothing was written yet.
-  const stranger = isLast && !isFirst ? undefined : await strangerAt(disk, limit, { base, incarnation });
+  // With files before it and none behind it, it may be one to be written over, of what came earlier, to which nothing was written yet.
+  const mayBeOld = isLast && !isFirst;
+  const stranger = await strangerAt(disk, limit, { base, incarnation, mayBeOld });
   let durable: number | undefined;
   let at = 0;
   while (at < limit) {
@@ -230,14 +231,16 @@ async function restAt(at: number, scanner: GroupScanner): Promise<"old" | "room"
 async function strangerAt(
   disk: DiskFile,
   sizeBytes: number,
-  { base, incarnation }: { readonly base: number; readonly incarnation: number },
+  file: { readonly base: number; readonly incarnation: number; readonly mayBeOld: boolean },
 ): Promise<string | undefined> {
+  const { base, incarnation, mayBeOld } = file;
   const first = Buffer.alloc(GROUP_HEADER_BYTES);
   if (sizeBytes < first.length || (await disk.read(first, 0)) < first.length) return undefined;
   const isHeader = first[2] === VERSION_GROUP && verifiedRecordBytes(first, 0, first.length) > 0;
   const header = isHeader ? readGroupHeader(first, 0) : undefined;
   if (header === undefined || (header.position === base && header.incarnation === incarnation)) return undefined;
   const { position } = header;
+  if (mayBeOld && position < base) return undefined;
   return `of another file than its name says, position ${position} and incarnation ${formatIncarnation(header.incarnation)}`;
 }
 
