@@ -52,7 +52,7 @@ export class Housekeeping {
       for (const partition of topic.partitions) {
         const offset = retainedFrom(topic, partition, nowMs);
         if (offset <= partition.logStartOffset) continue;
-        store.append({ type: 8, value: { topicId: topic.id, partition: partition.partition, offset } });
+        store.appendInBackground({ type: 8, value: { topicId: topic.id, partition: partition.partition, offset } });
       }
     }
     await store.files.collect();
@@ -87,7 +87,7 @@ export class Housekeeping {
         const expired = producers.expired(deadlineMs, MAX_PRODUCERS_PER_PARTITION);
         for (let from = 0; from < expired.length; from += EXPIRED_PER_RECORD) {
           const producerIds = expired.slice(from, from + EXPIRED_PER_RECORD);
-          store.append({ type: 9, value: { topicId: topic.id, partition, producerIds } });
+          store.appendInBackground({ type: 9, value: { topicId: topic.id, partition, producerIds } });
         }
       }
     }

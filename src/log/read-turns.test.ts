@@ -7,7 +7,7 @@ const MIB = 1024 * 1024;
 const FILE_BYTES = 64 * MIB;
 
 let clock: WorkClock;
-let committedMs: number;
+let servedMs: number;
 let turns: ReadTurns;
 let reads: { readonly bytes: number; readonly at: number; readonly beganMs: number }[];
 let underWay: number;
@@ -15,8 +15,8 @@ let mostUnderWay: number;
 
 beforeEach(() => {
   clock = new WorkClock();
-  committedMs = Number.NEGATIVE_INFINITY;
-  turns = new ReadTurns(clock, () => committedMs);
+  servedMs = Number.NEGATIVE_INFINITY;
+  turns = new ReadTurns(clock, () => servedMs);
   reads = [];
   [underWay, mostUnderWay] = [0, 0];
 });
@@ -35,7 +35,7 @@ function reader(msPerMebibyte: number) {
 }
 
 function live(): void {
-  committedMs = Number.POSITIVE_INFINITY;
+  servedMs = Number.POSITIVE_INFINITY;
 }
 
 test("as long as nothing is written a read is one read, and three are under way at once", async () => {

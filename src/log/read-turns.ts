@@ -16,7 +16,7 @@ const READ_TURNS = 5;
 /** Of those so many are given to their queue at once as are read ahead at most, or it would wait for us to give it the next. */
 const QUEUED_READ_TURNS = 1;
 const ALL_TURNS = 16;
-/** The log is being written as long as its last commit is no older. */
+/** Clients write to the log as long as their last commit is no older. */
 const LIVE_MS = 100;
 const LIVE_PIECE_BYTES = 512 * 1024;
 const PAUSE_FACTOR = 8;
@@ -26,14 +26,14 @@ type ReadPiece = (bytes: Buffer, at: number) => Promise<number>;
 
 export class ReadTurns {
   readonly #clock: Clock;
-  readonly #committedMs: () => number;
+  readonly #servedMs: () => number;
   readonly #turns = new ByteBudget(ALL_TURNS);
   readonly #pauses: Pauses;
 
-  /** `committedMs`: when the log was committed last, monotonic milliseconds. */
-  constructor(clock: Clock, committedMs: () => number) {
+  /** `servedMs`: when something was committed for a client last, monotonic milliseconds. */
+  constructor(clock: Clock, servedMs: () => number) {
     this.#clock = clock;
-    this.#committedMs = committedMs;
+    this.#servedMs = servedMs;
     this.#pauses = new Pauses(clock, COUNTED_MS_PER_MEBIBYTE);
   }
 
@@ -50,7 +50,7 @@ export class ReadTurns {
   async #read(bytes: Buffer, at: number, readTurns: number, read: ReadPiece): Promise<number> {
     let got = 0;
     for (;;) {
-      const isLive = this.#clock.monotonicMs() - this.#committedMs() < LIVE_MS;
+      const isLive = this.#clock.monotonicMs() - this.#servedMs() < LIVE_MS;
       const turns = isLive ? ALL_TURNS : readTurns;
       const piece = bytes.subarray(got, isLive ? got + LIVE_PIECE_BYTES : bytes.length);
       await this.#turns.acquire(turns);

@@ -65,9 +65,14 @@ export class Store {
   readonly reader: BatchReader;
   /** When the log was committed last, monotonic milliseconds: of all that this let go of, in one reading of the clock. */
   committedMs = Number.NEGATIVE_INFINITY;
+  /** When something was committed that is not the broker's own work, monotonic milliseconds: who waits for a client's commit has the disk first. */
+  servedMs = Number.NEGATIVE_INFINITY;
   readonly #clock: Clock;
   readonly #barrier: Barrier;
   readonly #writer = new Writer();
+  #committed: Position;
+  /** What clients had written ends there. */
+  #clientsEnd: Position;
 
   constructor(options: StoreOptions) {
     const { disk, syncedWrites, clock, opened, failed } = options;
@@ -76,6 +81,8 @@ export class Store {
     this.state = state;
     this.#clock = clock;
     this.#barrier = new Barrier(opened.end);
+    this.#committed = opened.end;
+    this.#clientsEnd = opened.end;
     this.blocks = new BlockCache(config["wal.tail.cache.bytes"], syncedWrites.allocate);
     const recycled = new RecycledFiles({
       disk,
@@ -100,6 +107,8 @@ export class Store {
       events: {
         committed: (position) => {
           this.committedMs = clock.monotonicMs();
+          if (this.#clientsEnd > this.#committed) this.servedMs = this.committedMs;
+          this.#committed = position;
           this.#barrier.advance(position);
         },
         sealed: (file) => this.files.sealed(file),
@@ -111,7 +120,7 @@ export class Store {
       disk,
       blocks: this.blocks,
       regionReads: options.regionReads ?? new DiskRegionReads(disk, syncedWrites),
-      turns: new ReadTurns(clock, () => this.committedMs),
+      turns: new ReadTurns(clock, () => this.servedMs),
       bufferBytes: config["read.buffer.bytes"],
       indexCacheBytes: config["wal.index.cache.bytes"],
       rangesIn: (file) => rangesIn(state, file).map(({ range }) => range),
@@ -133,6 +142,12 @@ export class Store {
 
   /** Appends a state record and applies it. Answers the position that an answer about it has to wait for. */
   append(record: StateRecord): Position {
+    this.#clientsEnd = this.appendInBackground(record);
+    return this.#clientsEnd;
+  }
+
+  /** As `append`, for the broker's own work: no client waits for it. */
+  appendInBackground(record: StateRecord): Position {
     const position = this.wal.appendState(record.type, encodeStateRecord(record, this.#writer));
     this.state.apply(record, position);
     return this.wal.position;
@@ -173,7 +188,8 @@ export class Store {
       firstSequence: batchBaseSequence(buffer, at),
       nowMs,
     });
-    this.#barrier.wait(this.wal.position, () => partition.advanceHighWatermark(endOffset, sizeBytes));
+    this.#clientsEnd = this.wal.position;
+    this.#barrier.wait(this.#clientsEnd, () => partition.advanceHighWatermark(endOffset, sizeBytes));
     return { baseOffset, logAppendTimeMs };
   }
 

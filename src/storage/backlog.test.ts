@@ -12,7 +12,7 @@ function playedBacklog() {
   const reader = { readBytes: 0 };
   const closed: { readonly base: number; readonly end: number; readonly users: number }[] = [];
   const broker = { "wal.backlog.max.bytes": 100 * MIB };
-  const store = { wal, reader, files: { closed }, state: { broker }, committedMs: -Infinity };
+  const store = { wal, reader, files: { closed }, state: { broker }, servedMs: -Infinity };
   let nowMs = 0;
   const clock = {
     monotonicMs: () => nowMs,
@@ -29,7 +29,7 @@ function playedBacklog() {
       nowMs += 1_000;
       wal.position += written * MIB;
       reader.readBytes += read * MIB;
-      store.committedMs = written > 0 ? nowMs : store.committedMs;
+      store.servedMs = written > 0 ? nowMs : store.servedMs;
     },
     /** So many MiB wait, of so many ranges. */
     waits: (mebibytes: number, ranges = 1): void => {

@@ -17,7 +17,7 @@ const RATE_WINDOW_SECONDS = 0.25;
 const FEW_BYTES_PER_SECOND = 1024 * 1024;
 /** From this share on the backlog comes first: nothing pauses any more, readers have to share, and producers are slowed. */
 const URGENT_SHARE = 3 / 4;
-/** The log is being written as long as its last commit is no older. */
+/** Clients write to the log as long as their last commit is no older. */
 const LIVE_MS = 1_000;
 /** The worker's pauses, times its work on the disk, as long as what can wait should: it hardly moves. */
 const STANDSTILL_FACTOR = 32;
@@ -108,7 +108,7 @@ export class Backlog {
   /** How much longer than its work on the disk each of the worker's pauses is to be now. */
   get paceFactor(): number {
     if (!this.mayWork) return STANDSTILL_FACTOR;
-    const isLive = this.#clock.monotonicMs() - this.#store.committedMs < LIVE_MS;
+    const isLive = this.#clock.monotonicMs() - this.#store.servedMs < LIVE_MS;
     const room = (URGENT_SHARE - this.#use) / (URGENT_SHARE - BUSY_SHARE);
     const factor = PACE_FACTOR * Math.min(Math.max(room, 0), 1);
     return isLive ? Math.round(factor * 4) / 4 : 0;

@@ -480,8 +480,8 @@ test("a move of many ranges, and the plan for it, leave others their turn; what 
     let moves = 0;
     let turns = 0;
     let turnsBetweenMoves = true;
-    const append = store.append.bind(store);
-    store.append = (record) => {
+    const append = store.appendInBackground.bind(store);
+    store.appendInBackground = (record) => {
       if (record.type === 10) {
         turnsBetweenMoves &&= turns === moves;
         moves += 1;

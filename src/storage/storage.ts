@@ -339,7 +339,7 @@ export class Storage {
       const records = identity && compactionRecords(identity, topic, spansOf(plan, done.part), done);
       isAsAsked &&= records !== undefined;
       if (!isAsAsked) return;
-      for (const record of records ?? []) store.append(record);
+      for (const record of records ?? []) store.appendInBackground(record);
       this.#inUse = new Set(segmentsBehind(plan, done.part)); // the others may go, and make room for what comes
     };
     let bad: string | undefined;
@@ -429,7 +429,7 @@ export class Storage {
       }
       for (const record of records) {
         if (this.#stopped) return "failed"; // what has not moved is where it was
-        store.append(record);
+        store.appendInBackground(record);
         await pause(clock);
       }
       this.#attempts.done(move.inputs);

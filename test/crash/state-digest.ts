@@ -94,13 +94,13 @@ export class StateJournal {
     this.#digests.set(position, digest);
   }
 
-  /** Notes the state of `store` now and after each append. */
+  /** Notes the state of `store` now and after each append: all of records go through `appendInBackground`. */
   follow(store: Store): void {
     const note = (): void => void this.#digests.set(store.wal.position, stateDigest(store.state));
-    const append = store.append.bind(store);
+    const append = store.appendInBackground.bind(store);
     const appendBatch = store.appendBatch.bind(store);
     note();
-    store.append = (record) => {
+    store.appendInBackground = (record) => {
       const position = append(record);
       note();
       return position;

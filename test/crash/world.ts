@@ -286,8 +286,8 @@ export class World {
   }
 
   #countMoves({ broker: { store } }: RunningBroker): void {
-    const append = store.append.bind(store);
-    store.append = (record) => {
+    const append = store.appendInBackground.bind(store);
+    store.appendInBackground = (record) => {
       if (record.type === 10) {
         const { segments, topics } = record.value;
         const isCompaction = topics.some(({ partitions }) => partitions.some(({ cleanedTo }) => cleanedTo !== -1));
